@@ -1,0 +1,1 @@
+"""IFC in, places out: read, georeference, shape, map, report. Knows nothing of HTTP or Panel."""

@@ -1,0 +1,1 @@
+"""A synthetic community, generated deterministically, and the devices that make it live."""

@@ -1,0 +1,1 @@
+"""The twin's core: space codes, places, two-clock history, matching, layers, the query and its stores."""

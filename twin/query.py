@@ -1,0 +1,92 @@
+"""The one question: where × when × what. Every face compiles to it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shapely.geometry.base import BaseGeometry
+
+from gis.errors import BadInput
+from twin.feature import Feature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which features, where, as of when.
+
+    Conditions are joined by *and*; an empty condition does not narrow.
+
+    Attributes:
+        layers: Names of layers; at least one.
+        ids: Feature ids.
+        within: Place key: the place itself and everything that stands in it or below it.
+        bbox: west, south, east, north in CRS84 degrees.
+        area: Polygon in CRS84; features that intersect it.
+        near: longitude, latitude (degrees) and radius (metres): features within that distance, nearest first.
+        storeys: Physical storey numbers.
+        z_min_m: Features reaching above this height, metres.
+        z_max_m: Features reaching below this height, metres.
+        filters: Attribute = value, compared as text.
+        at: The moment asked about (valid time, UTC); ``None`` is now.
+        known_at: What the twin believed then (recorded time, UTC); ``None`` is what it believes now.
+        limit: Page size, 1 to 10,000; ``None`` for all (inside the house only).
+        cursor: Opaque position from the previous page's ``next``.
+    """
+
+    layers: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+    within: str | None = None
+    bbox: tuple[float, float, float, float] | None = None
+    area: BaseGeometry | None = None
+    near: tuple[float, float, float] | None = None
+    storeys: tuple[int, ...] = ()
+    z_min_m: float | None = None
+    z_max_m: float | None = None
+    filters: tuple[tuple[str, str], ...] = ()
+    at: datetime | None = None
+    known_at: datetime | None = None
+    limit: int | None = None
+    cursor: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be answered, naming the parameter."""
+        if not self.layers:
+            raise BadInput(
+                "query.no_layer", "No layer was asked for.", "Name at least one in layers=.", parameter="layers"
+            )
+        if self.limit is not None and not 1 <= self.limit <= 10_000:
+            raise BadInput("query.limit", f"limit={self.limit} is out of range.", "Use 1 to 10000.", parameter="limit")
+        if self.bbox is not None:
+            _check_bbox(self.bbox)
+        if self.near is not None and not 0 < self.near[2] <= 100_000:
+            raise BadInput(
+                "query.radius", "The radius is out of range.", "Use metres above 0, up to 100000.", parameter="near"
+            )
+        for moment, parameter in ((self.at, "at"), (self.known_at, "known_at")):
+            if moment is not None and moment.tzinfo is None:
+                raise BadInput("query.time", f"{parameter} has no time zone.", "Add Z or +08:00.", parameter=parameter)
+
+
+def _check_bbox(bbox: tuple[float, float, float, float]) -> None:
+    west, south, east, north = bbox
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise BadInput(
+            "query.bbox",
+            f"bbox={west},{south},{east},{north} is not west,south,east,north in degrees.",
+            "Give longitude before latitude, smaller before larger.",
+            parameter="bbox",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer to a :class:`Query`.
+
+    Attributes:
+        features: At most ``limit`` features.
+        matched: How many features match in all.
+        next: Cursor of the next page; ``None`` when this is the last.
+    """
+
+    features: tuple[Feature, ...]
+    matched: int
+    next: str | None

@@ -1,0 +1,135 @@
+"""What the twin asks of a store. Two adapters keep this promise: the embedded GeoPackage and PostGIS."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from twin.feature import Feature
+from twin.query import Page, Query
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """Something that happened, before the store has numbered it.
+
+    Attributes:
+        kind: ``observation``, ``alarm``, ``import`` …
+        community: Partition key.
+        subject: What it is about: a device number, an alarm id, a place key.
+        source: Who says so; with ``source_seq`` the idempotency key.
+        source_seq: The sender's own number for this message; the same pair twice is the same event.
+        occurred_at: When it happened (phenomenon time, UTC).
+        body: The rest, JSON.
+    """
+
+    kind: str
+    community: str
+    subject: str
+    source: str
+    source_seq: str
+    occurred_at: datetime
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(NewEvent):
+    """An event in the log: numbered without gaps seen by readers, never changed.
+
+    Attributes:
+        seq: Position in the log; later events have larger numbers.
+        recorded_at: When the store wrote it (UTC).
+    """
+
+    seq: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest value of one property of one device."""
+
+    device: str
+    name: str
+    value: Any
+    occurred_at: datetime
+
+
+class Transaction(Protocol):
+    """What may be done inside one transaction; all of it happens or nothing does."""
+
+    def append(self, event: NewEvent) -> Event | None:
+        """Append to the log; ``None`` when ``(source, source_seq)`` is there already."""
+
+    def observe(self, latest: Latest) -> bool:
+        """Keep the value if it is newer than the one kept; tell whether it was."""
+
+    def put(self, feature: Feature) -> bool:
+        """Make this the version now believed; ``False`` when nothing differs. The version before it is kept."""
+
+    def end(self, layer: str, feature_id: str, at: datetime) -> bool:
+        """End a thing's validity at ``at``; ``False`` when there was nothing to end."""
+
+    def current(self, layer: str, feature_id: str) -> Feature | None:
+        """Return the version now believed and still valid."""
+
+    def find(self, query: Query) -> Page:
+        """Answer a query inside this transaction."""
+
+    def identify(self, place: str, scheme: str, value: str, source: str | None) -> None:
+        """Record another name of a place."""
+
+    def lookup(self, scheme: str, value: str) -> str | None:
+        """Return the place that bears this name, ``None`` when nobody or more than one does."""
+
+    def minted(self, prefix: str) -> list[str]:
+        """Return every code ever minted that starts with ``prefix``, retired ones too."""
+
+
+class Store(Protocol):
+    """Places, records and events; one writer, many readers."""
+
+    def write(self, work: Callable[[Transaction], T]) -> "Future[T]":
+        """Run ``work`` in a transaction; the future is done once it is durably committed.
+
+        Works are committed in groups; one that raises is rolled back alone and its error lands in its future.
+        """
+
+    def find(self, query: Query) -> Page:
+        """Answer a query."""
+
+    def identifiers(self, place: str) -> list[tuple[str, str]]:
+        """Return the ``(scheme, value)`` names of a place."""
+
+    def lookup(self, value: str) -> list[str]:
+        """Return the places that bear this name in any scheme."""
+
+    def search(self, text: str, limit: int) -> list[Feature]:
+        """Return features whose code, name, address or identifier matches the text, best first."""
+
+    def history(self, layer: str, feature_id: str) -> list[Feature]:
+        """Return all versions of a thing, oldest first."""
+
+    def events(self, after: int, limit: int) -> list[Event]:
+        """Return the events with a sequence number above ``after``, in order."""
+
+    def last_seq(self) -> int:
+        """Return the newest sequence number, 0 when nothing has happened."""
+
+    def subscribe(self, wake: Callable[[int], None]) -> Callable[[], None]:
+        """Call ``wake(last_seq)`` after each commit that appended events; the result unsubscribes."""
+
+    def latest(self, devices: Iterable[str]) -> list[Latest]:
+        """Return the latest values of these devices."""
+
+    def version(self, layers: Sequence[str]) -> str:
+        """Return a token that changes whenever any of these layers changes; for ETags."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the number of current features per layer."""
+
+    def close(self) -> None:
+        """Finish what is queued, then let go of the file or connection."""
