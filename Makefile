@@ -35,7 +35,7 @@ COMPILE = UV_SYSTEM_CERTS=1 $(BIN)/uv pip compile --quiet --universal --python-v
 lock: .venv/.ready-dev ## pin what pyproject.toml asks for, with hashes; pins that still fit are kept
 	$(COMPILE) pyproject.toml --output-file .ci/requirements.txt
 	$(COMPILE) pyproject.toml --extra dev --constraint .ci/requirements.txt --output-file .ci/requirements-dev.txt
-	printf 'hatchling\nuv\n' | $(COMPILE) - --constraint .ci/requirements-dev.txt --output-file .ci/bootstrap.txt
+	printf 'editables\nhatchling\nuv\n' | $(COMPILE) - --constraint .ci/requirements-dev.txt --output-file .ci/bootstrap.txt
 
 clean: ## remove everything that can be made again; the twin's data in .lifang/ stays
 	rm -rf .venv site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
