@@ -1,9 +1,6 @@
 # The verbs of the project. `make` alone lists them.
-PORT ?= 8000
 BIN := .venv/bin
 export PYTHONSAFEPATH = 1
-# Given on the command line (make PYTHON=...), it reaches .ci/setup through the environment.
-export PYTHON
 
 .PHONY: help run test lint bench docs lock clean
 
@@ -11,7 +8,7 @@ help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/.ready ## start the service and the cockpit: http://127.0.0.1:8000 (another port: make run PORT=9000)
-	@exec $(BIN)/lifang run --port $(PORT)
+	@exec $(BIN)/lifang run
 
 test: .venv/.ready-dev ## run all tests; installs the Debian packages they use when it may
 	@.ci/packages
@@ -29,7 +26,7 @@ bench: .venv/.ready-dev ## measure; prints the machine's load first, for a figur
 
 docs: .venv/.ready-dev ## build the documentation into site/, readable offline
 	$(BIN)/python .ci/error_codes.py > docs/errors.md
-	$(BIN)/mkdocs build --strict --quiet --config-file .ci/mkdocs.yml
+	$(BIN)/mkdocs build --strict --config-file .ci/mkdocs.yml
 
 COMPILE = UV_SYSTEM_CERTS=1 $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: .venv/.ready-dev ## pin what pyproject.toml asks for, with hashes; pins that still fit are kept
