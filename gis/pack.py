@@ -61,6 +61,8 @@ def pack_features(  # noqa: PLR0913  one argument a kind of column
     ids: Sequence[str],
     geometries: Sequence[BaseGeometry | None],
     *,
+    names: Sequence[str | None] | None = None,
+    places: Sequence[str | None] | None = None,
     z_min_m: Sequence[float | None] | None = None,
     z_max_m: Sequence[float | None] | None = None,
     storeys: Sequence[int | None] | None = None,
@@ -74,6 +76,8 @@ def pack_features(  # noqa: PLR0913  one argument a kind of column
     Args:
         ids: One a feature, in drawing order.
         geometries: Any type; collections are taken apart.
+        names: What people call each; the column ``name``.
+        places: Code of the place each stands in; the column ``place``.
         z_min_m: Lower height of each feature; positions start there.
         z_max_m: Upper height of each feature.
         storeys: Physical storey numbers.
@@ -89,7 +93,8 @@ def pack_features(  # noqa: PLR0913  one argument a kind of column
     array([nan], dtype=float32)
     """
     count = len(ids)
-    named = dict(columns or {})
+    given = {"name": names, "place": places, **(columns or {})}
+    named = {name: values for name, values in given.items() if values is not None}
     for name, values in {"geometries": geometries, **named}.items():
         _same_length(name, values, count)
     heights = {"z_min": _numbers("z_min_m", z_min_m, count), "z_max": _numbers("z_max_m", z_max_m, count)}

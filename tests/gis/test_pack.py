@@ -132,6 +132,11 @@ def test_columns_come_back_as_they_went_in(values):
     assert pack.columns["usage"] == values
 
 
+def test_names_and_places_are_columns_too():
+    pack = unpack(pack_features(["a", "b"], [None, None], names=["甲", None], places=["N51-0", "N51-0"]))
+    assert pack.columns == {"name": ["甲", None], "place": ["N51-0", "N51-0"]}
+
+
 def test_a_word_used_often_is_written_once():
     block = pack_features([str(i) for i in range(500)], [None] * 500, columns={"usage": ["卧室"] * 500})
     assert block.count("卧室".encode()) == 1
