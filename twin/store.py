@@ -116,6 +116,9 @@ class Store(Protocol):
     def events(self, after: int, limit: int) -> list[Event]:
         """Return the events with a sequence number above ``after``, in order."""
 
+    def happened(self, source: str, source_seq: str) -> bool:
+        """Tell whether the log holds the event that ``source`` numbered so."""
+
     def last_seq(self) -> int:
         """Return the newest sequence number, 0 when nothing has happened."""
 
@@ -124,6 +127,9 @@ class Store(Protocol):
 
     def latest(self, devices: Iterable[str]) -> list[Latest]:
         """Return the latest values of these devices."""
+
+    def heard(self) -> set[str]:
+        """Return the devices that have ever reported a value."""
 
     def version(self, layers: Sequence[str]) -> str:
         """Return a token that changes whenever any of these layers changes; for ETags."""

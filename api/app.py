@@ -1,0 +1,76 @@
+"""The application factory: every collaborator is an argument."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
+from layers.device.types import DeviceType
+
+from api import VERSION, problems
+from api.hub import Hub
+from api.routes import health, observations, places, query, scene, stream
+from api.state import Services
+from dashboard import panel_app
+from layers.ingest import Ingest
+from twin.access import Access
+from twin.declaration import Catalogue
+from twin.store import Store
+
+_ABOUT = """Places, devices, alarms and people of a community, keyed by building space codes.
+
+Geometry is CRS84 (longitude, latitude in degrees); heights are metres; times are RFC 3339 with a zone."""
+
+
+def create_app(
+    store: Store,
+    catalogue: Catalogue,
+    types: Mapping[str, DeviceType],
+    *,
+    public_origin: str,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> FastAPI:
+    """Return the API with the cockpit mounted.
+
+    Args:
+        store: The twin; the caller closes it.
+        catalogue: The declared layers.
+        types: The device catalogue.
+        public_origin: Address (scheme, host, port) that browsers reach the cockpit by.
+        clock: Returns now in UTC.
+    """
+    hub = Hub(store)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        follower = asyncio.create_task(hub.run())
+        yield
+        follower.cancel()
+        with suppress(asyncio.CancelledError):
+            await follower
+
+    app: FastAPI = FastAPIOffline(
+        title="Lifang 里坊", version=VERSION, description=_ABOUT, docs_url="/docs", redoc_url=None, lifespan=lifespan
+    )
+    app.state.services = Services(
+        store=store,
+        access=Access(store, catalogue),
+        catalogue=catalogue,
+        types=types,
+        ingest=Ingest(store, types, clock),
+        hub=hub,
+        clock=clock,
+    )
+    problems.install(app)
+    for module in (health, places, query, observations, stream, scene):
+        app.include_router(module.router)
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> RedirectResponse:
+        return RedirectResponse("cockpit")
+
+    panel_app.mount(app, public_origin=public_origin)
+    return app

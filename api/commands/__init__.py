@@ -1,0 +1,1 @@
+"""The commands of ``lifang``, one module each: ``add_to`` declares it, ``run`` does it."""

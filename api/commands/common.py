@@ -1,0 +1,71 @@
+"""What several commands share: opening the store and telling a person how far the work is."""
+
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from layers.catalogue import load_catalogue
+from pydantic import ValidationError
+
+from api.settings import Settings
+from gis.errors import BadInput
+from twin.declaration import Catalogue
+from twin.embedded import EmbeddedStore
+
+
+def settings(**given: object) -> Settings:
+    """Return the settings: what the command line gave, else the environment, else the defaults.
+
+    Raises:
+        BadInput: ``settings.bad_value``, naming the setting.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise BadInput(
+            "settings.bad_value", f"{name}: {first['msg']}.", "See docs/configuration.md.", field=name
+        ) from error
+
+
+def add_store(parser: ArgumentParser) -> None:
+    """Declare ``--store``."""
+    parser.add_argument(
+        "--store", type=Path, metavar="FILE", help="the twin (default: $LIFANG_STORE or .lifang/twin.gpkg)"
+    )
+
+
+@contextmanager
+def opened(chosen: Settings) -> Iterator[tuple[EmbeddedStore, Catalogue]]:
+    """Open the store of the settings and close it afterwards."""
+    catalogue = load_catalogue(chosen.layers)
+    with closing(EmbeddedStore(chosen.store, catalogue)) as store:
+        yield store, catalogue
+
+
+class Progress:
+    """Shows the step in hand on standard error: rewritten on a terminal, one line a step otherwise."""
+
+    def __init__(self) -> None:
+        self._tty = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._step = ""
+
+    def __call__(self, step: str, share: float) -> None:
+        """Tell that ``share`` (0 to 1) of a step is done."""
+        if self._tty:
+            sys.stderr.write(f"\r\033[K  {step} {share:4.0%}")
+            sys.stderr.flush()
+        elif step != self._step:
+            sys.stderr.write(f"  {step}\n")
+        self._step = step
+
+    def say(self, line: str) -> None:
+        """Write one finished line with the seconds since the start."""
+        clear = "\r\033[K" if self._tty else ""
+        sys.stderr.write(f"{clear}[{time.monotonic() - self._started:5.1f} s] {line}\n")
+        sys.stderr.flush()

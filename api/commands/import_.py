@@ -1,0 +1,75 @@
+"""``lifang import``: IFC models and GIS files into the twin."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from api.commands.common import Progress, add_store, opened, settings
+from api.importing import Importer
+from api.parameters import numbers
+from gis.errors import LifangError
+
+
+def add_to(commands: Any) -> None:
+    """Declare the commands."""
+    parser = commands.add_parser("import", help="import IFC models or GIS files")
+    kinds = parser.add_subparsers(required=True, metavar="ifc|gis")
+    ifc = kinds.add_parser("ifc", help="building models: IFC2X3, IFC4, IFC4X3, also zipped")
+    ifc.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    ifc.add_argument(
+        "--at", metavar="LON,LAT[,BEARING]", help="position of the model's origin, and of its +Y axis from north"
+    )
+    _common(ifc)
+    ifc.set_defaults(run=_ifc)
+    gis = kinds.add_parser("gis", help="GeoPackage, Shapefile, GeoJSON, CSV, Excel")
+    gis.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    gis.add_argument("--layer", required=True, help="layer of the twin it becomes, such as building")
+    gis.add_argument("--table", help="table or sheet inside the file, when it has several")
+    gis.add_argument("--crs", help="coordinate system, when the file does not say: EPSG:4549")
+    gis.add_argument("--encoding", help="text encoding, when the file does not say: GBK")
+    gis.add_argument("--dem", type=Path, help="elevation model (GeoTIFF) that buildings stand on")
+    _common(gis)
+    gis.set_defaults(run=_gis)
+
+
+def _common(parser: Any) -> None:
+    add_store(parser)
+    parser.add_argument(
+        "--community", help="community the data belong to (default: $LIFANG_COMMUNITY or the store's only one)"
+    )
+
+
+def _ifc(arguments: Namespace) -> int:
+    from bim_import import Placement
+
+    at = None
+    if arguments.at is not None:
+        count = len(arguments.at.split(","))
+        values = numbers(arguments.at, ("lon", "lat", "bearing")[: max(2, count)], "--at")
+        at = Placement(*values)
+    return _each(arguments, lambda importer, path, progress: importer.ifc(path, at=at, progress=progress))
+
+
+def _gis(arguments: Namespace) -> int:
+    options = {"table": arguments.table, "crs": arguments.crs, "encoding": arguments.encoding, "dem": arguments.dem}
+    return _each(arguments, lambda importer, path, _progress: importer.gis(path, arguments.layer, **options))
+
+
+def _each(arguments: Namespace, take: Any) -> int:
+    """Import every file; one that fails does not stop the others. Return the first failure's status."""
+    chosen = settings(store=arguments.store, community=arguments.community)
+    progress, status = Progress(), 0
+    with opened(chosen) as (store, catalogue):
+        importer = Importer(store, catalogue, chosen.community)
+        for path in arguments.files:
+            try:
+                report = take(importer, path, progress)
+            except LifangError as error:
+                sys.stderr.write(f"lifang: {path}: {error}\n")
+                status = status or error.exit_status
+                continue
+            progress.say(f"{path.name}: {report.summary()}")
+            for warning in report.warnings:
+                sys.stderr.write(f"  ! {warning}\n")
+    return status

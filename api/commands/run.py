@@ -1,0 +1,98 @@
+"""``lifang run``: everything at once: the sample community, the service, and devices that report to it."""
+
+import hashlib
+import sys
+import threading
+from argparse import Namespace
+from datetime import UTC, datetime
+from typing import Any
+
+from layers.device.types import load_device_types
+
+from api.commands.common import Progress, opened, settings
+from api.commands.serve import add_address, listen, server_for
+from api.importing import Importer
+from api.settings import Settings
+from twin.declaration import Catalogue
+from twin.query import Query
+from twin.store import NewEvent, Store
+
+_STEP_S = 1.0
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("run", help="a live sample community: generate, import, serve, simulate")
+    add_address(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: Namespace) -> int:
+    """Serve the sample community with living devices until told to stop."""
+    chosen = settings(host=arguments.host, port=arguments.port)
+    progress = Progress()
+    stop = threading.Event()
+    with listen(chosen) as listener, opened(chosen) as (store, catalogue):
+        fill(store, catalogue, chosen, progress)
+        server = server_for(store, catalogue, chosen, progress)
+        devices = threading.Thread(target=_simulate, args=(store, chosen, stop), name="devices")
+        devices.start()
+        try:
+            server.run(sockets=[listener])
+        finally:
+            stop.set()
+            devices.join()
+    return 0
+
+
+def fill(store: Store, catalogue: Catalogue, chosen: Settings, progress: Progress) -> None:
+    """Generate the sample community if there is none, and import it through the importers if that was not done."""
+    from sample_data import generate, read_manifest
+
+    manifest = chosen.sample / "manifest.json"
+    if not manifest.exists():
+        generate(chosen.sample, progress=progress)
+        progress.say("sample community generated")
+    mark = hashlib.sha256(manifest.read_bytes()).hexdigest()
+    if store.happened("lifang:sample", mark):
+        return
+    files = read_manifest(chosen.sample)
+    importer = Importer(store, catalogue, chosen.community or files.community)
+    for number, file in enumerate(files.files, start=1):
+        if file.importer == "ifc":
+            report = importer.ifc(file.path, progress=progress)
+        else:
+            report = importer.gis(file.path, file.layer, **file.options)
+        progress.say(f"{number}/{len(files.files)} {file.path.name}: {report.summary()}")
+        for warning in report.warnings:
+            sys.stderr.write(f"  ! {warning}\n")
+    now = datetime.now(UTC)
+    done = NewEvent(
+        kind="change",
+        community=importer.community,
+        subject="sample",
+        source="lifang:sample",
+        source_seq=mark,
+        occurred_at=now,
+        body={"layers": [], "batch": "sample"},
+    )
+    store.write(lambda transaction: transaction.append(done)).result()
+
+
+def _simulate(store: Store, chosen: Settings, stop: threading.Event) -> None:
+    """Post what the devices see through the public ingest endpoint, as a gateway would."""
+    import httpx
+    from sample_data.simulator import Simulator
+
+    found = store.find(Query(layers=("device",))).features
+    simulator = Simulator([(device.id, device.attributes["type"]) for device in found], load_device_types(), seed=2026)
+    host = "127.0.0.1" if chosen.host in ("0.0.0.0", "::") else chosen.host  # noqa: S104  where we listen, not what we open
+    with httpx.Client(base_url=f"http://{host}:{chosen.port}", timeout=30, trust_env=False) as client:
+        waiting: list[dict[str, Any]] = []
+        while not stop.wait(_STEP_S):
+            waiting = waiting or simulator.step(datetime.now(UTC))
+            try:
+                client.post("/v1/observations", json={"observations": waiting}).raise_for_status()
+            except httpx.HTTPError:
+                continue  # the same batch again next second; sending twice changes nothing
+            waiting = []

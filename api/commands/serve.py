@@ -1,0 +1,94 @@
+"""``lifang serve``: API and cockpit on one port."""
+
+import socket
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from layers.device.types import load_device_types
+
+from api.commands.common import Progress, add_store, opened, settings
+from api.settings import Settings
+from gis.errors import Unavailable
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+    from twin.declaration import Catalogue
+    from twin.store import Store
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("serve", help="serve the API and the cockpit")
+    add_store(parser)
+    add_address(parser)
+    parser.set_defaults(run=run)
+
+
+def add_address(parser: Any) -> None:
+    """Declare ``--host`` and ``--port``."""
+    parser.add_argument("--host", help="address to listen on (default: $LIFANG_HOST or 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: $LIFANG_PORT, $PORT or 8000)")
+
+
+def run(arguments: Namespace) -> int:
+    """Serve until told to stop."""
+    chosen = settings(store=arguments.store, host=arguments.host, port=arguments.port)
+    listener = listen(chosen)
+    with listener, opened(chosen) as (store, catalogue):
+        server_for(store, catalogue, chosen, Progress()).run(sockets=[listener])
+    return 0
+
+
+def listen(chosen: Settings) -> socket.socket:
+    """Return the listening socket, taken before any long work so that a port in use is told at once.
+
+    Raises:
+        Unavailable: ``server.port_in_use`` or ``server.no_address``.
+    """
+    family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((chosen.host, chosen.port))
+    except PermissionError:
+        listener.close()
+        raise Unavailable(
+            "server.port_forbidden",
+            f"Port {chosen.port} needs administrator rights.",
+            "Choose one above 1023 with PORT=8000.",
+        ) from None
+    except OSError as error:
+        listener.close()
+        if "in use" in str(error):
+            raise Unavailable(
+                "server.port_in_use",
+                f"Port {chosen.port} on {chosen.host} is in use.",
+                f"Stop the other program or choose another port with PORT={chosen.port + 1}.",
+                port=chosen.port,
+            ) from None
+        raise Unavailable(
+            "server.no_address",
+            f"{chosen.host} cannot be listened on: {error}.",
+            "Choose an address of this machine.",
+            host=chosen.host,
+        ) from error
+    return listener
+
+
+def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progress: Progress) -> "Server":
+    """Return a server that is ready to run; it prints its address once it answers."""
+    import uvicorn
+
+    from api.app import create_app
+
+    address = chosen.origin or f"http://{chosen.host}:{chosen.port}"
+    app = create_app(store, catalogue, load_device_types(), public_origin=address)
+
+    class _Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            progress.say(f"里坊 Lifang is ready: {address}/cockpit   API: {address}/docs   (Ctrl-C stops it)")
+
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on")
+    return _Server(config)

@@ -1,0 +1,54 @@
+"""The one table from errors to HTTP: RFC 9457 problem details."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from gis.errors import BadInput, LifangError
+
+MEDIA_TYPE = "application/problem+json"
+_TITLES = {403: "Forbidden", 404: "Not found", 409: "Conflict", 422: "Bad input", 503: "Unavailable"}
+
+
+def problem(error: LifangError) -> JSONResponse:
+    """Return the error as problem+json; its facts become members."""
+    status = error.http_status
+    facts = {
+        name: value if isinstance(value, str | int | float | bool | list) else str(value)
+        for name, value in error.facts.items()
+    }
+    body = {
+        **facts,
+        "type": f"urn:lifang:{error.code}",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "code": error.code,
+        "detail": error.message,
+        "cure": error.cure,
+    }
+    return JSONResponse(body, status, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let every fault of the application leave as problem+json."""
+
+    @app.exception_handler(LifangError)
+    async def _ours(_request: Request, error: LifangError) -> JSONResponse:
+        return problem(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _parameters(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+        return problem(BadInput("request.parameter", f"{name}: {first['msg']}.", "See /docs.", parameter=name))
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        body = {
+            "type": "about:blank",
+            "title": str(error.detail),
+            "status": error.status_code,
+            "code": f"http.{error.status_code}",
+        }
+        return JSONResponse(body, error.status_code, media_type=MEDIA_TYPE, headers=error.headers)

@@ -1,0 +1,28 @@
+"""Is it alive, and what is in it."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from api import VERSION
+from api.state import Here
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/v1/health")
+def health(here: Here) -> dict[str, Any]:
+    """Return the state of the service: its newest event and how many features each layer holds."""
+    return {
+        "status": "ok",
+        "version": VERSION,
+        "seq": here.store.last_seq(),
+        "counts": dict(here.store.counts()),
+        "stream": {"subscribers": here.hub.subscribers, "resynced": here.hub.dropped},
+    }
+
+
+@router.get("/v1/layers")
+def layers(here: Here) -> dict[str, Any]:
+    """Return the declarations of all layers, in drawing order."""
+    return {"layers": [layer.model_dump(mode="json") for layer in here.catalogue.values()]}

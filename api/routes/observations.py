@@ -1,0 +1,104 @@
+"""Devices in: observations, and the acknowledgement of the alarms they raise."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from fastapi import Query as Parameter
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.state import Here
+from layers.alarm.record import message_of
+from twin.feature import Feature
+from twin.query import Query
+
+router = APIRouter(tags=["live"])
+
+
+class Batch(BaseModel):
+    """Observations of any registered devices; each is judged on its own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "observations": [
+                        {
+                            "device": "D-0001",
+                            "property": "fire_smoke",
+                            "result": True,
+                            "phenomenonTime": "2026-11-21T08:00:00Z",
+                            "source": "gateway-1",
+                            "source_seq": "42",
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+    observations: list[dict[str, Any]]
+
+
+class Acknowledgement(BaseModel):
+    """Who took note of an alarm."""
+
+    by: str = Field(min_length=1, max_length=100)
+
+
+@router.post("/v1/observations", status_code=201)
+async def observe(here: Here, batch: Batch) -> dict[str, Any]:
+    """Take a batch. The answer comes after the durable commit; sending the same batch again changes nothing."""
+    receipt = await asyncio.wrap_future(await asyncio.to_thread(here.ingest.observe, batch.observations))
+    return asdict(receipt)
+
+
+@router.get("/v1/alarms")
+def alarms(
+    here: Here,
+    state: Annotated[
+        Literal["active", "open"], Parameter(description="open: active or not yet acknowledged.")
+    ] = "open",
+) -> dict[str, Any]:
+    """Return the alarms on the operator's list: worst first, then unacknowledged, then newest."""
+    records = here.access.find(Query(layers=("alarm",))).features
+    shown = [record for record in records if state == "open" or record.attributes["active"]]
+    names = _place_names(here, shown)
+    shown.sort(key=lambda record: record.attributes["raised_at"], reverse=True)
+    shown.sort(
+        key=lambda record: (
+            not record.attributes["active"],
+            record.attributes["severity"],
+            record.attributes["acknowledged"],
+        )
+    )
+    return {"alarms": [message_of(record, names.get(record.place or "")) for record in shown]}
+
+
+@router.post("/v1/alarms/{alarm_id}/acknowledge")
+async def acknowledge(here: Here, alarm_id: str, note: Acknowledgement) -> dict[str, Any]:
+    """Note that a person saw the alarm; a second acknowledgement is refused (409)."""
+    return await asyncio.wrap_future(here.ingest.acknowledge(alarm_id, note.by))
+
+
+@router.get("/v1/states")
+def states(here: Here) -> dict[str, Any]:
+    """Return the devices that are not in their normal state: in alarm, or silent although they measure."""
+    seq = here.store.last_seq()
+    active = here.store.find(Query(layers=("alarm",), filters=(("active", "1"),))).features
+    found = dict.fromkeys(here.ingest.silent(), "silent")
+    found.update((record.attributes["device"], "alarm") for record in active)
+    return {"seq": seq, "devices": found}
+
+
+def _place_names(here: Here, records: list[Feature]) -> dict[str, str]:
+    keys = {record.place for record in records if record.place}
+    wanted = keys | {"-".join(key.split("-")[:2]) for key in keys}
+    if not wanted:
+        return {}
+    places = here.store.find(Query(layers=("building", "space"), ids=tuple(sorted(wanted)))).features
+    named = {place.id: place.name for place in places if place.name}
+    return {
+        key: " ".join(dict.fromkeys(n for n in (named.get("-".join(key.split("-")[:2])), named.get(key)) if n))
+        for key in keys
+    }

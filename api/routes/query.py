@@ -1,0 +1,102 @@
+"""The one question over HTTP: where × when × what."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import h3
+import shapely
+from fastapi import APIRouter, Response
+from fastapi import Query as Parameter
+
+from api import geojson
+from api.parameters import integers, moment, numbers, pairs, words
+from api.state import Here
+from twin.query import Query
+from twin.spacecode import SpaceCode
+
+router = APIRouter(tags=["query"])
+
+Layers = Annotated[str, Parameter(description="Layer names, separated by commas.", examples=["building,device"])]
+Within = Annotated[str | None, Parameter(description="Space code: that place and everything in it.")]
+Filters = Annotated[list[str], Parameter(description="field:value, repeatable; all must hold.")]
+At = Annotated[str | None, Parameter(description="As it was at this moment (RFC 3339).")]
+KnownAt = Annotated[str | None, Parameter(description="As the twin knew it at this moment (RFC 3339).")]
+
+
+@router.get("/v1/query", response_class=Response, responses={200: {"content": {geojson.MEDIA_TYPE: {}}}})
+def query(
+    here: Here,
+    layers: Layers,
+    bbox: Annotated[str | None, Parameter(description="west,south,east,north in degrees.")] = None,
+    within: Within = None,
+    near: Annotated[str | None, Parameter(description="longitude,latitude,radius in metres; nearest first.")] = None,
+    storeys: Annotated[
+        str | None, Parameter(description="Storey numbers: 1 is the ground floor, -1 the first basement.")
+    ] = None,
+    z_min: Annotated[float | None, Parameter(description="Only what reaches above this height, metres.")] = None,
+    z_max: Annotated[float | None, Parameter(description="Only what begins below this height, metres.")] = None,
+    filter: Filters = [],  # noqa: A002, B006  the parameter's name on the wire; FastAPI copies it
+    at: At = None,
+    known_at: KnownAt = None,
+    limit: Annotated[int, Parameter(description="Page size, 1 to 10000.")] = 100,
+    cursor: Annotated[str | None, Parameter(description="next of the page before.")] = None,
+) -> Response:
+    """Return the features that meet all conditions as GeoJSON, with ``matched``, ``returned`` and ``next``."""
+    question = Query(
+        layers=words(layers),
+        bbox=None if bbox is None else _four(bbox),
+        within=place_key(within),
+        near=None if near is None else _three(near),
+        storeys=integers(storeys, "storeys"),
+        z_min_m=z_min,
+        z_max_m=z_max,
+        filters=pairs(filter, "filter"),
+        at=moment(at, "at"),
+        known_at=moment(known_at, "known_at"),
+        limit=limit,
+        cursor=cursor,
+    )
+    return Response(geojson.collection_json(here.access.find(question)), media_type=geojson.MEDIA_TYPE)
+
+
+@router.get("/v1/aggregate")
+def aggregate(
+    here: Here,
+    layer: Annotated[str, Parameter(description="The layer to count.")],
+    by: Annotated[str, Parameter(description="community, grid, building, storey or h3.")],
+    sum: Annotated[str | None, Parameter(description="Numeric field to sum.")] = None,  # noqa: A002
+    resolution: Annotated[int, Parameter(description="H3 resolution for by=h3.")] = 11,
+    within: Within = None,
+    filter: Filters = [],  # noqa: A002, B006
+    at: At = None,
+) -> dict[str, Any]:
+    """Return counts and sums by place or H3 cell; groups of too few persons are suppressed (``null``)."""
+    question = Query(
+        layers=words(layer), within=place_key(within), filters=pairs(filter, "filter"), at=moment(at, "at")
+    )
+    found = here.access.aggregate(question, by, total=sum, resolution=resolution)
+    groups = [asdict(group) for group in found.groups]
+    if by == "h3":
+        for group in groups:
+            group["geometry"] = _cell(group["key"])
+    return {"groups": groups, "suppressed": found.suppressed}
+
+
+def _cell(key: str) -> Any:
+    ring = [(lon, lat) for lat, lon in h3.cell_to_boundary(key)]
+    return shapely.geometry.mapping(shapely.Polygon(ring))
+
+
+def _four(text: str) -> tuple[float, float, float, float]:
+    west, south, east, north = numbers(text, ("west", "south", "east", "north"), "bbox")
+    return west, south, east, north
+
+
+def _three(text: str) -> tuple[float, float, float]:
+    lon, lat, radius_m = numbers(text, ("longitude", "latitude", "radius"), "near")
+    return lon, lat, radius_m
+
+
+def place_key(code: str | None) -> str | None:
+    """Return the key of a space code as people write it, with or without check character."""
+    return None if code is None else SpaceCode.parse(code).key

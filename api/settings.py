@@ -1,0 +1,30 @@
+"""Settings, read once from the environment by the composition root (``LIFANG_*``; see docs/configuration.md)."""
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an installation decides. Everything has a value that suits one laptop."""
+
+    model_config = SettingsConfigDict(env_prefix="LIFANG_", frozen=True, populate_by_name=True)
+
+    store: Path = Field(Path(".lifang/twin.gpkg"), description="The twin: path of the embedded GeoPackage.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 serves the whole network.")
+    port: int = Field(
+        8000,
+        ge=1,
+        le=65535,
+        validation_alias=AliasChoices("LIFANG_PORT", "PORT"),
+        description="TCP port to listen on; PORT is read as well.",
+    )
+    origin: str | None = Field(
+        None, description="Public address people use, such as https://twin.example.cn; needed behind a proxy."
+    )
+    community: str | None = Field(
+        None, description="Community that imports belong to; may stay unset while the store holds only one."
+    )
+    layers: Path | None = Field(None, description="Folder with further layer declarations (YAML).")
+    sample: Path = Field(Path(".lifang/sample"), description="Folder of the generated sample community.")

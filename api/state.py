@@ -1,0 +1,36 @@
+"""What every route needs, handed in by the factory."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from layers.device.types import DeviceType
+
+from api.hub import Hub
+from layers.ingest import Ingest
+from twin.access import Access
+from twin.declaration import Catalogue
+from twin.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The collaborators of the application."""
+
+    store: Store
+    access: Access
+    catalogue: Catalogue
+    types: Mapping[str, DeviceType]
+    ingest: Ingest
+    hub: Hub
+    clock: Callable[[], datetime]
+
+
+def services(request: Request) -> Services:
+    """Return the collaborators of the running application."""
+    return cast("Services", request.app.state.services)
+
+
+Here = Annotated[Services, Depends(services)]

@@ -1,0 +1,55 @@
+"""The alarm as a record of the ``alarm`` layer: standing where its device stood when it was raised."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from typing import Any
+
+from layers.alarm.rules import Alarm
+from layers.device.types import AlarmType
+from twin.feature import Feature
+
+_TIMES = ("raised_at", "changed_at", "cleared_at", "acknowledged_at")
+_NAMES = tuple(field.name for field in fields(Alarm))
+
+
+def feature_of(alarm: Alarm, device: Feature, kind: AlarmType) -> Feature:
+    """Return the record of a new alarm, placed where the device stands now."""
+    attributes = {"device_name": device.name, "title_zh": kind.title.zh, "title_en": kind.title.en}
+    placed = replace(
+        device, layer="alarm", id=alarm.id, name=f"{kind.title.zh} {device.name or device.id}", attributes=attributes
+    )
+    return updated(replace(placed, parent=None, source="lifang:alarm", source_element=None, batch=None), alarm)
+
+
+def updated(record: Feature, alarm: Alarm) -> Feature:
+    """Return the record with the alarm's new state; its place stays as it was when raised."""
+    state = {name: value.isoformat() if name in _TIMES and value else value for name, value in asdict(alarm).items()}
+    return replace(record, attributes={**record.attributes, **state}, valid_from=None)
+
+
+def alarm_of(record: Feature) -> Alarm:
+    """Return the alarm that a record of the ``alarm`` layer holds."""
+    values: dict[str, Any] = {name: record.attributes[name] for name in _NAMES}
+    for name in _TIMES:
+        values[name] = None if values[name] is None else datetime.fromisoformat(values[name])
+    return Alarm(**values)
+
+
+def message_of(record: Feature, place_name: str | None) -> Mapping[str, Any]:
+    """Return the alarm as the API and the stream show it; ``center`` is longitude, latitude in degrees."""
+    attributes = record.attributes
+    center = None if record.geometry is None else [record.geometry.centroid.x, record.geometry.centroid.y]
+    shown = {name: attributes[name] for name in _NAMES if name != "type"}
+    return {
+        "id": record.id,
+        "type": attributes["type"],
+        "title": {"zh": attributes["title_zh"], "en": attributes["title_en"]},
+        "device_name": attributes["device_name"],
+        "place": record.place,
+        "place_name": place_name,
+        "storey": record.storey,
+        "center": center,
+        "z_m": record.z_min_m,
+        **shown,
+    }

@@ -1,0 +1,1 @@
+"""Observations: decoding what devices report. Pure."""

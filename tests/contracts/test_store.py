@@ -1,0 +1,289 @@
+"""What every store promises, tried on each of them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import shapely
+
+from gis.errors import BadInput
+from twin.declaration import Catalogue, parse_layer
+from twin.embedded import EmbeddedStore
+from twin.feature import Feature
+from twin.query import Query
+from twin.store import Latest, NewEvent
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def layer(name, **more):
+    text = {"zh": name, "en": name}
+    return parse_layer(
+        {"name": name, "title": text, "group": text, "geometry": "any", "style": {"draw": "none"}, **more}, name
+    )
+
+
+class Clock:
+    def __init__(self):
+        self.now = NOON
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture(params=["embedded"])
+def store(request, tmp_path, clock):
+    catalogue = Catalogue([layer("building"), layer("device"), layer("household", access="aggregate")])
+    opened = EmbeddedStore(tmp_path / "twin.gpkg", catalogue, clock)
+    yield opened
+    opened.close()
+
+
+def box(west, south, size=0.001):
+    return shapely.box(west, south, west + size, south + size)
+
+
+def building(key="B-0", **more):
+    return Feature(
+        **{"layer": "building", "id": key, "community": "c1", "place": key, "geometry": box(120, 30), **more}
+    )
+
+
+def put(store, *features):
+    return store.write(lambda tx: [tx.put(feature) for feature in features]).result()
+
+
+def find(store, **conditions):
+    return store.find(Query(layers=conditions.pop("layers", ("building",)), **conditions))
+
+
+def ids(page):
+    return [feature.id for feature in page.features]
+
+
+def test_a_feature_comes_back_as_it_was_put(store):
+    given = building(
+        name="安和里1幢", storey=-1, z_min_m=4.5, z_max_m=22.25, attributes={"b": [1, None], "名": "甲"}, source="a.shp"
+    )
+    assert put(store, given) == [True]
+    (found,) = find(store).features
+    assert replace(found, recorded_at=None, valid_from=None, geometry=None) == replace(given, geometry=None)
+    assert found.geometry.equals(given.geometry)
+    assert found.valid_from == found.recorded_at
+
+
+def test_unknown_stays_unknown(store):
+    put(store, building(geometry=None))
+    (found,) = find(store).features
+    assert (found.geometry, found.z_min_m, found.storey, found.name) == (None, None, None, None)
+
+
+def test_putting_the_same_again_changes_nothing(store):
+    put(store, building(name="1"))
+    before = store.version(["building"])
+    assert put(store, building(name="1")) == [False]
+    assert store.version(["building"]) == before
+    assert len(store.history("building", "B-0")) == 1
+
+
+def test_a_correction_is_believed_from_now_on_and_the_old_belief_is_kept(store, clock):
+    put(store, building(name="wrong"))
+    clock.now += HOUR
+    put(store, building(name="right"))
+    assert [f.name for f in find(store).features] == ["right"]
+    assert [f.name for f in find(store, known_at=NOON + HOUR / 2).features] == ["wrong"]
+    assert [f.name for f in find(store, at=NOON + HOUR / 2).features] == ["right"]
+
+
+def test_a_change_in_the_world_leaves_the_earlier_state_true_for_its_time(store, clock):
+    put(store, building(name="5 storeys", valid_from=NOON - 48 * HOUR))
+    put(store, building(name="6 storeys", valid_from=NOON - 24 * HOUR))
+    assert [f.name for f in find(store).features] == ["6 storeys"]
+    assert [f.name for f in find(store, at=NOON - 30 * HOUR).features] == ["5 storeys"]
+    assert find(store, at=NOON - 72 * HOUR).features == ()
+
+
+def test_what_ended_is_gone_now_and_there_before(store, clock):
+    put(store, building())
+    clock.now += HOUR
+    assert store.write(lambda tx: tx.end("building", "B-0", clock.now)).result()
+    assert find(store).features == ()
+    assert ids(find(store, at=NOON + HOUR / 2)) == ["B-0"]
+    assert not store.write(lambda tx: tx.end("building", "B-0", clock.now)).result()
+
+
+def test_a_clock_that_runs_backwards_does_not_reorder_what_was_recorded(store, clock):
+    put(store, building(name="first"))
+    clock.now -= HOUR
+    put(store, building(name="second"))
+    first, second = store.history("building", "B-0")
+    assert first.recorded_at < second.recorded_at
+    assert [f.name for f in find(store).features] == ["second"]
+
+
+def test_a_box_finds_what_touches_it_and_nothing_else(store):
+    put(store, building("B-0"), building("B-1", geometry=box(120.002, 30)))
+    assert ids(find(store, bbox=(120.0, 30.0, 120.0015, 30.01))) == ["B-0"]
+    assert ids(find(store, bbox=(120.001, 30.0, 120.002, 30.01))) == ["B-0", "B-1"]
+    assert ids(find(store, bbox=(121, 30, 122, 31))) == []
+
+
+def test_a_slanting_shape_is_not_found_by_the_empty_corner_of_its_box(store):
+    put(store, building(geometry=shapely.LineString([(120, 30), (120.01, 30.01)])))
+    assert ids(find(store, bbox=(120.006, 30.0, 120.01, 30.003))) == []
+
+
+def test_near_measures_metres_not_degrees(store):
+    # 0.001 degree is 96 m east-west here but 111 m north-south: in degrees both would be equally far.
+    put(
+        store,
+        building("N-0", geometry=shapely.Point(120, 30.001)),
+        building("E-0", geometry=shapely.Point(120.001, 30)),
+    )
+    assert ids(find(store, near=(120, 30, 200))) == ["E-0", "N-0"]
+    assert ids(find(store, near=(120, 30, 100))) == ["E-0"]
+
+
+def test_within_finds_the_place_and_all_below_but_not_its_namesake(store):
+    put(store, building("B-0"), building("B-0-U01"), building("B-01"), building("B-0.X"))
+    assert ids(find(store, within="B-0")) == ["B-0", "B-0-U01"]
+
+
+def test_heights_and_storeys_narrow_and_unknown_heights_never_match(store):
+    put(
+        store,
+        building("A", z_min_m=0, z_max_m=3, storey=1),
+        building("B", z_min_m=3, z_max_m=6, storey=2),
+        building("C"),
+    )
+    assert ids(find(store, z_min_m=3.5)) == ["B"]
+    assert ids(find(store, z_max_m=2)) == ["A"]
+    assert ids(find(store, storeys=(1, 2))) == ["A", "B"]
+
+
+def test_pages_hold_everything_once_and_count_honestly(store):
+    put(store, *(building(f"B-{n:02}") for n in range(7)))
+    seen, cursor = [], None
+    for _ in range(4):
+        page = find(store, limit=2, cursor=cursor)
+        assert page.matched == 7
+        seen += ids(page)
+        cursor = page.next
+    assert seen == [f"B-{n:02}" for n in range(7)]
+    assert cursor is None
+
+
+def test_spatial_pages_hold_everything_once_too(store):
+    put(store, *(building(f"B-{n:02}") for n in range(5)))
+    first = find(store, bbox=(119, 29, 121, 31), limit=3)
+    rest = find(store, bbox=(119, 29, 121, 31), limit=3, cursor=first.next)
+    assert ids(first) + ids(rest) == [f"B-{n:02}" for n in range(5)]
+    assert (first.matched, rest.next) == (5, None)
+
+
+def test_a_foreign_cursor_is_refused(store):
+    with pytest.raises(BadInput, match=r"query\.cursor"):
+        find(store, limit=1, cursor="!")
+
+
+def event(number, **more):
+    base = {"kind": "observation", "community": "c1", "subject": "D-1", "source": "gw", "occurred_at": NOON, "body": {}}
+    return NewEvent(**{**base, "source_seq": str(number), **more})
+
+
+def append(store, *events):
+    return store.write(lambda tx: [tx.append(one) for one in events]).result()
+
+
+def test_events_are_numbered_in_order_and_read_from_any_point(store):
+    written = append(store, event(1), event(2, body={"温度": 21.5}), event(3))
+    assert [e.seq for e in written] == [1, 2, 3]
+    assert [e.body for e in store.events(1, 10)] == [{"温度": 21.5}, {}]
+    assert store.last_seq() == 3
+
+
+def test_the_same_message_twice_is_one_event(store):
+    append(store, event(1))
+    assert append(store, event(1), event(2))[0] is None
+    assert [e.source_seq for e in store.events(0, 10)] == ["1", "2"]
+
+
+def test_a_failing_work_is_undone_alone(store):
+    def fails(tx):
+        tx.append(event(1))
+        tx.put(building())
+        raise ValueError("no")
+
+    failed, fine = store.write(fails), store.write(lambda tx: tx.append(event(2)))
+    with pytest.raises(ValueError, match="no"):
+        failed.result()
+    assert fine.result().source_seq == "2"
+    assert [e.source_seq for e in store.events(0, 10)] == ["2"]
+    assert find(store).features == ()
+
+
+def test_late_data_do_not_turn_the_latest_value_back(store):
+    def observe(value, at):
+        return store.write(lambda tx: tx.observe(Latest("D-1", "temperature", value, at))).result()
+
+    assert observe(20, NOON)
+    assert not observe(10, NOON - HOUR)
+    assert observe(30, NOON + HOUR)
+    assert [(latest.name, latest.value) for latest in store.latest(["D-1", "D-2"])] == [("temperature", 30)]
+    assert store.heard() == {"D-1"}
+
+
+def test_search_finds_chinese_by_character_and_words_by_their_beginning(store):
+    put(store, building("N51H0429733232-0", name="安和里21幢"), building("N51H0429733233-0", name="Tower West"))
+    assert [f.name for f in store.search("和里", 10)] == ["安和里21幢"]
+    assert [f.name for f in store.search("tow", 10)] == ["Tower West"]
+    assert [f.id for f in store.search("N51H0429733233-0", 10)] == ["N51H0429733233-0"]
+    assert store.search("'; DROP TABLE feature --", 10) == []
+    assert store.search("  ", 10) == []
+
+
+def test_search_never_finds_personal_records_nor_superseded_names(store, clock):
+    put(store, building(name="旧名"), building("H-1", layer="household", name="张三"))
+    put(store, building(name="新名"))
+    assert store.search("张三", 10) == []
+    assert store.search("旧名", 10) == []
+    assert [f.name for f in store.search("新名", 10)] == ["新名"]
+
+
+def test_an_identifier_of_two_places_names_neither(store):
+    def work(tx):
+        tx.identify("B-0", "building_no", "1", "a")
+        tx.identify("B-1", "building_no", "1", "a")
+        tx.identify("B-1", "building_no", "2", "a")
+        return tx.lookup("building_no", "1"), tx.lookup("building_no", "2"), tx.lookup("building_no", "3")
+
+    assert store.write(work).result() == (None, "B-1", None)
+    assert store.identifiers("B-1") == [("building_no", "1"), ("building_no", "2")]
+    assert store.lookup("1") == ["B-0", "B-1"]
+
+
+def test_subscribers_hear_of_commits(store):
+    heard = []
+    stop = store.subscribe(heard.append)
+    append(store, event(1))
+    assert heard == [1]
+    stop()
+    append(store, event(2))
+    assert heard == [1]
+
+
+def test_everything_is_there_after_closing_and_opening(store, tmp_path, clock):
+    put(store, building(name="stays"))
+    append(store, event(1))
+    store.close()
+    again = EmbeddedStore(tmp_path / "twin.gpkg", Catalogue([layer("building")]), clock)
+    assert [f.name for f in find(again).features] == ["stays"]
+    assert again.happened("gw", "1")
+    assert not again.happened("gw", "2")
+    again.close()

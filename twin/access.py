@@ -1,0 +1,223 @@
+"""Permission, masking and counting, below every face: what the API cannot read here, no face can show."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import h3
+
+from gis.errors import BadInput, Forbidden
+from twin.declaration import Catalogue, Layer
+from twin.feature import Feature
+from twin.query import Page, Query
+from twin.store import Store
+
+MIN_PERSONS = 5
+"""Groups of fewer persons are not told apart from one another."""
+
+GROUPINGS = ("community", "grid", "building", "storey", "h3")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group of an aggregation.
+
+    Attributes:
+        key: Code of the place, or H3 cell.
+        count: Number of records; ``None`` when suppressed.
+        value: Sum of the asked field; ``None`` when suppressed or not asked.
+    """
+
+    key: str
+    count: int | None
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """Groups by key, and how many of them were too small to tell."""
+
+    groups: tuple[Group, ...]
+    suppressed: int
+
+
+class Access:
+    """What one asker may read of the twin.
+
+    Until roles are known every asker is the public of an internal network: fields graded P2 and P3 never leave, and
+    layers about persons only as sums over at least :data:`MIN_PERSONS` persons.
+    """
+
+    def __init__(self, store: Store, catalogue: Catalogue) -> None:
+        self._store = store
+        self._catalogue = catalogue
+
+    def find(self, query: Query) -> Page:
+        """Answer a query with the fields the asker may read.
+
+        Raises:
+            NotFound: ``layer.unknown``.
+            Forbidden: ``layer.aggregate_only`` for layers about persons.
+            BadInput: ``query.unknown_field`` for a filter on a field that is not declared or not readable.
+        """
+        layers = [self._catalogue[name] for name in query.layers]
+        for layer in layers:
+            self.check_open(layer)
+            for name, _value in query.filters:
+                _check_filter(layer, name)
+        page = self._store.find(query)
+        return replace(page, features=tuple(self.masked(feature) for feature in page.features))
+
+    def check_open(self, layer: Layer) -> None:
+        """Refuse layers whose single records the asker may not read."""
+        if layer.access == "aggregate":
+            raise Forbidden(
+                "layer.aggregate_only",
+                f"Single records of {layer.name} are personal.",
+                "Ask for sums with /v1/aggregate.",
+                layer=layer.name,
+            )
+
+    def masked(self, feature: Feature) -> Feature:
+        """Return the feature without the fields that do not leave the store."""
+        layer = self._catalogue[feature.layer]
+        hidden = {field.name for field in layer.fields if field.grade in ("P2", "P3")}
+        if not hidden:
+            return feature
+        # Beside personal fields, columns nobody declared may be personal too.
+        shown = {field.name for field in layer.fields} - hidden
+        return replace(feature, attributes={name: value for name, value in feature.attributes.items() if name in shown})
+
+    def aggregate(self, query: Query, by: str, *, total: str | None = None, resolution: int = 11) -> Aggregation:
+        """Return record counts and sums of a numeric field by place or H3 cell.
+
+        Args:
+            query: Which records; one layer.
+            by: One of :data:`GROUPINGS`.
+            total: Field to sum; ``None`` counts only. For layers about persons it is the number of persons that
+                decides what is suppressed, so it must be given there when a record stands for several persons.
+            resolution: H3 resolution, 0 to 15, for ``by="h3"``.
+
+        Raises:
+            BadInput: ``aggregate.by``, ``aggregate.field``, ``aggregate.resolution``.
+        """
+        layer = self._check_aggregate(query, by, total, resolution)
+        records = self._store.find(replace(query, limit=None, cursor=None)).features
+        sums: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
+        for key, record in zip(self._keys(records, by, resolution), records, strict=True):
+            if key is not None:
+                sums[key][0] += 1
+                sums[key][1] += _number(record.attributes.get(total)) if total else 0.0
+        return _suppressed(sums, personal=layer.access == "aggregate", summed=total is not None)
+
+    def total(self, query: Query, total: str) -> Group:
+        """Return one group of everything that matches: how many records, and their sum; suppressed like any group."""
+        layer = self._check_aggregate(query, "community", total, 0)
+        records = self._store.find(replace(query, limit=None, cursor=None)).features
+        value = sum(_number(record.attributes.get(total)) for record in records)
+        if layer.access == "aggregate" and 0 < value < MIN_PERSONS:
+            return Group("", None, None)
+        return Group("", len(records), value)
+
+    def _check_aggregate(self, query: Query, by: str, total: str | None, resolution: int) -> Layer:
+        if len(query.layers) != 1:
+            raise BadInput("aggregate.layer", "Exactly one layer can be aggregated.", "Name one.", parameter="layer")
+        layer = self._catalogue[query.layers[0]]
+        if by not in GROUPINGS:
+            raise BadInput(
+                "aggregate.by", f"Cannot group by {by!r}.", f"Use one of: {', '.join(GROUPINGS)}.", parameter="by"
+            )
+        declared = None if total is None else layer.field(total)
+        if total is not None and (declared is None or declared.type not in ("integer", "number")):
+            raise BadInput(
+                "aggregate.field", f"{total!r} is no number of {layer.name}.", "Name a numeric field.", parameter="sum"
+            )
+        if not 0 <= resolution <= 15:
+            raise BadInput(
+                "aggregate.resolution", "H3 has resolutions 0 to 15.", "Use 9 to 12.", parameter="resolution"
+            )
+        return layer
+
+    def _keys(self, records: Sequence[Feature], by: str, resolution: int) -> Iterable[str | None]:
+        if by == "community":
+            return [record.community for record in records]
+        if by == "building":
+            return [_prefix(record.place, 2) for record in records]
+        if by == "storey":
+            return [_prefix(record.place, 4) for record in records]
+        positions = self._positions(records)
+        if by == "grid":
+            return self._grids(positions)
+        return [None if at is None else str(h3.latlng_to_cell(at[1], at[0], resolution)) for at in positions]
+
+    def _positions(self, records: Sequence[Feature]) -> list[tuple[float, float] | None]:
+        """Return longitude and latitude of each record: its own, else its place's, else its building's."""
+        places = self._place_centers({record.place for record in records if record.place and record.geometry is None})
+        return [places.get(record.place or "") if record.geometry is None else _center(record) for record in records]
+
+    def _place_centers(self, keys: set[str]) -> Mapping[str, tuple[float, float]]:
+        if not keys:
+            return {}
+        found = self._store.find(Query(layers=("building", "unit", "storey", "space"))).features
+        centers = {place.id: _center(place) for place in found if place.geometry is not None}
+        return {key: centers[at] for key in keys if (at := _nearest_known(key, centers)) is not None}
+
+    def _grids(self, positions: Sequence[tuple[float, float] | None]) -> list[str | None]:
+        import shapely
+
+        grids = [grid for grid in self._store.find(Query(layers=("grid",))).features if grid.geometry is not None]
+        tree = shapely.STRtree([grid.geometry for grid in grids if grid.geometry is not None])
+        found: list[str | None] = []
+        for at in positions:
+            hits: list[int] = [] if at is None else list(tree.query(shapely.Point(at), predicate="intersects"))
+            found.append(grids[min(hits)].id if hits else None)
+        return found
+
+
+def _check_filter(layer: Layer, name: str) -> None:
+    declared = layer.field(name)
+    if declared is None or declared.grade in ("P2", "P3"):
+        readable = ", ".join(field.name for field in layer.fields if field.grade in ("P0", "P1"))
+        raise BadInput(
+            "query.unknown_field",
+            f"{layer.name} has no field {name!r} to filter by.",
+            f"Use one of: {readable}.",
+            parameter="filter",
+        )
+
+
+def _suppressed(sums: Mapping[str, Sequence[float]], *, personal: bool, summed: bool) -> Aggregation:
+    groups, small = [], 0
+    for key, (count, value) in sorted(sums.items()):
+        if personal and (value if summed else count) < MIN_PERSONS:
+            small += 1
+            groups.append(Group(key, None, None))
+        else:
+            groups.append(Group(key, int(count), value if summed else None))
+    return Aggregation(tuple(groups), small)
+
+
+def _prefix(place: str | None, segments: int) -> str | None:
+    parts = [] if place is None else place.split("-")
+    return "-".join(parts[:segments]) if len(parts) >= segments else None
+
+
+def _nearest_known(key: str, centers: Mapping[str, tuple[float, float]]) -> str | None:
+    parts = key.split("-")
+    for length in range(len(parts), 1, -1):
+        candidate = "-".join(parts[:length])
+        if candidate in centers:
+            return candidate
+    return None
+
+
+def _center(feature: Feature) -> tuple[float, float]:
+    point = feature.geometry.representative_point() if feature.geometry is not None else None
+    if point is None:
+        raise BadInput("place.no_geometry", f"{feature.id} has no geometry.", "Import its footprint.", id=feature.id)
+    return point.x, point.y
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0

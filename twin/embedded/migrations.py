@@ -1,0 +1,59 @@
+"""Schema migrations, applied in order, each recorded in the store in the transaction that made it."""
+
+import sqlite3
+from collections.abc import Callable
+from importlib.resources import files
+
+from gis.errors import Unavailable
+
+GPKG_APPLICATION_ID = 0x47504B47  # "GPKG"
+GPKG_VERSION = 10300  # GDAL 3.6 and QGIS 3.22 warn at 10400
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to the newest schema.
+
+    Raises:
+        Unavailable: ``store.newer_schema`` when a newer program wrote the file; ``store.not_ours`` when it is
+            some other SQLite database.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        done = _applied(connection)
+        for number, step in enumerate(_MIGRATIONS[done:], start=done + 1):
+            step(connection)
+            connection.execute("INSERT INTO lifang_migration (number) VALUES (?)", (number,))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _applied(connection: sqlite3.Connection) -> int:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and "lifang_migration" not in tables:
+        raise Unavailable("store.not_ours", "The file is not a Lifang store.", "Choose another --store path.")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS lifang_migration (number INTEGER PRIMARY KEY,"
+        " applied_at DATETIME NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"
+    )
+    done = int(connection.execute("SELECT coalesce(max(number), 0) FROM lifang_migration").fetchone()[0])
+    if done > len(_MIGRATIONS):
+        raise Unavailable(
+            "store.newer_schema",
+            f"The store has schema {done}; this program knows {len(_MIGRATIONS)}.",
+            "Start it with the program version that wrote it, or newer.",
+        )
+    return done
+
+
+def _first_schema(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA application_id = {GPKG_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {GPKG_VERSION}")
+    script = files("twin.embedded").joinpath("schema.sql").read_text(encoding="utf-8")
+    for statement in script.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
+
+
+_MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema,)

@@ -1,0 +1,122 @@
+"""Features and events as rows, and rows as features and events."""
+
+import json
+import math
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any
+
+from twin.embedded.gpkg import decode_geometry, encode_geometry
+from twin.feature import Feature
+from twin.store import Event, Latest
+
+COLUMNS = (
+    "layer, id, community, name, place, parent, storey, z_min_m, z_max_m, attributes, source, source_element, batch,"
+    " valid_from, valid_to, recorded_at, superseded_at, geom"
+)
+_I32 = 2**31 - 1
+_EPOCH_2020_S = 1_577_836_800
+
+
+def to_text(moment: datetime) -> str:
+    """Return a UTC moment as GeoPackage's DATETIME text, which sorts as time does.
+
+    >>> to_text(datetime(2026, 11, 21, 8, tzinfo=UTC))
+    '2026-11-21T08:00:00.000Z'
+    """
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_moment(text: str) -> datetime:
+    """Return the moment of a DATETIME text."""
+    return datetime.fromisoformat(text)
+
+
+def _maybe(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def dump(value: Any) -> str:
+    """Return JSON with sorted keys, so that equal content is equal text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
+def content(feature: Feature) -> tuple[Any, ...]:
+    """Return what makes one version differ from another, in the order of the first columns and ``geom``."""
+    return (
+        feature.name,
+        feature.place,
+        feature.parent,
+        feature.storey,
+        feature.z_min_m,
+        feature.z_max_m,
+        dump(dict(feature.attributes)),
+        encode_geometry(feature.geometry),
+    )
+
+
+def feature_of(row: sqlite3.Row) -> Feature:
+    """Return the feature of a row selected with :data:`COLUMNS`."""
+    return Feature(
+        layer=row["layer"],
+        id=row["id"],
+        community=row["community"],
+        name=row["name"],
+        place=row["place"],
+        parent=row["parent"],
+        storey=row["storey"],
+        z_min_m=row["z_min_m"],
+        z_max_m=row["z_max_m"],
+        geometry=decode_geometry(row["geom"]),
+        attributes=json.loads(row["attributes"]),
+        source=row["source"],
+        source_element=row["source_element"],
+        batch=row["batch"],
+        valid_from=to_moment(row["valid_from"]),
+        valid_to=_maybe(row["valid_to"]),
+        recorded_at=to_moment(row["recorded_at"]),
+        superseded_at=_maybe(row["superseded_at"]),
+    )
+
+
+def event_of(row: sqlite3.Row) -> Event:
+    """Return the event of a row of ``event``."""
+    return Event(
+        seq=row["seq"],
+        kind=row["kind"],
+        community=row["community"],
+        subject=row["subject"],
+        source=row["source"],
+        source_seq=row["source_seq"],
+        occurred_at=to_moment(row["occurred_at"]),
+        recorded_at=to_moment(row["recorded_at"]),
+        body=json.loads(row["body"]),
+    )
+
+
+def latest_of(row: sqlite3.Row) -> Latest:
+    """Return the latest value of a row of ``latest``."""
+    return Latest(row["device"], row["name"], json.loads(row["value"]), to_moment(row["occurred_at"]))
+
+
+def box(feature: Feature, valid_from: datetime, valid_to: datetime | None) -> tuple[int, ...] | None:
+    """Return x0, x1, y0, y1 (1e-7 degree), z0, z1 (cm), t0, t1 (s since 2020), rounded outward."""
+    if feature.geometry is None or feature.geometry.is_empty:
+        return None
+    west, south, east, north = feature.geometry.bounds
+    z0 = -_I32 if feature.z_min_m is None else math.floor(feature.z_min_m * 100)
+    z1 = _I32 if feature.z_max_m is None else math.ceil(feature.z_max_m * 100)
+    if feature.z_max_m is None and feature.z_min_m is not None:
+        z1 = math.ceil(feature.z_min_m * 100)
+    times = (seconds_2020(valid_from), _I32 if valid_to is None else seconds_2020(valid_to) + 1)
+    return (*degree_box(west, south, east, north), z0, z1, *times)
+
+
+def degree_box(west: float, south: float, east: float, north: float) -> tuple[int, int, int, int]:
+    """Return x0, x1, y0, y1 in 1e-7 degree, rounded outward."""
+    return math.floor(west * 1e7), math.ceil(east * 1e7), math.floor(south * 1e7), math.ceil(north * 1e7)
+
+
+def seconds_2020(moment: datetime) -> int:
+    """Return whole seconds since 2020, held inside 32 bits (1951 to 2088)."""
+    return max(-_I32, min(_I32, math.floor(moment.timestamp()) - _EPOCH_2020_S))

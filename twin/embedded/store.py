@@ -1,0 +1,247 @@
+"""The embedded store: readers on their own connections, one writer, one file."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from gis.errors import Unavailable
+from twin.declaration import Catalogue
+from twin.embedded.gpkg import register_layers
+from twin.embedded.migrations import migrate
+from twin.embedded.rows import COLUMNS, event_of, feature_of, latest_of, to_moment
+from twin.embedded.select import find
+from twin.embedded.transaction import run
+from twin.embedded.writer import Writer, translate
+from twin.feature import Feature
+from twin.query import Page, Query
+from twin.store import Event, Latest, Transaction
+from twin.text import expression
+
+T = TypeVar("T")
+_POLL_S = 0.25  # how soon commits of another process reach our subscribers
+
+
+class EmbeddedStore:
+    """The :class:`twin.store.Store` in one GeoPackage file.
+
+    Args:
+        path: The file; created when missing.
+        catalogue: The declared layers; each open one becomes a view for GIS programs.
+        clock: Returns now in UTC.
+
+    Raises:
+        Unavailable: ``store.read_only``, ``store.not_ours``, ``store.newer_schema``, ``store.locked``.
+    """
+
+    def __init__(
+        self, path: Path, catalogue: Catalogue, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._path = path
+        self._catalogue = catalogue
+        self._clock = clock
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._wakes: list[Callable[[int], None]] = []
+        self._closed = threading.Event()
+        self._watcher: threading.Thread | None = None
+        connection = _open_for_writing(path, catalogue)
+        self._recorded = _last_recorded(connection)
+        self._writer = Writer(connection, path, self._wake)
+
+    def write(self, work: Callable[[Transaction], T]) -> "Future[T]":
+        """Run ``work`` in a transaction; the future is done once it is durably committed."""
+
+        def job(connection: sqlite3.Connection) -> T:
+            return cast("T", run(connection, self._catalogue, self._tick(), work))
+
+        return self._writer.submit(job)
+
+    def find(self, query: Query) -> Page:
+        """Answer a query."""
+        return find(self._reader(), query, max(self._clock(), self._recorded))
+
+    def identifiers(self, place: str) -> list[tuple[str, str]]:
+        """Return the ``(scheme, value)`` names of a place."""
+        sql = "SELECT scheme, value FROM identifier WHERE place = ? ORDER BY scheme, value"
+        return [(row["scheme"], row["value"]) for row in self._reader().execute(sql, (place,))]
+
+    def lookup(self, value: str) -> list[str]:
+        """Return the places that bear this name in any scheme."""
+        sql = "SELECT DISTINCT place FROM identifier WHERE value = ? ORDER BY place"
+        return [row["place"] for row in self._reader().execute(sql, (value,))]
+
+    def search(self, text: str, limit: int) -> list[Feature]:
+        """Return current features whose name, code or address matches the text, best first."""
+        match = expression(text)
+        if match is None:
+            return []
+        rows = self._reader().execute(
+            f"SELECT {COLUMNS} FROM feature JOIN feature_text ON feature.fid = feature_text.rowid"  # noqa: S608
+            " WHERE feature_text MATCH ? AND superseded_at IS NULL AND valid_to IS NULL"
+            " ORDER BY (id = ? COLLATE NOCASE) DESC, layer NOT IN ('community', 'building'), rank, length(id) LIMIT ?",
+            (match, text.strip(), limit),
+        )
+        return [feature_of(row) for row in rows]
+
+    def history(self, layer: str, feature_id: str) -> list[Feature]:
+        """Return all versions of a thing, in the order they were recorded."""
+        sql = f"SELECT {COLUMNS} FROM feature WHERE layer = ? AND id = ? ORDER BY fid"  # noqa: S608
+        return [feature_of(row) for row in self._reader().execute(sql, (layer, feature_id))]
+
+    def events(self, after: int, limit: int) -> list[Event]:
+        """Return the events with a sequence number above ``after``, in order."""
+        rows = self._reader().execute("SELECT * FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+        return [event_of(row) for row in rows]
+
+    def happened(self, source: str, source_seq: str) -> bool:
+        """Tell whether the log holds the event that ``source`` numbered so."""
+        sql = "SELECT 1 FROM event WHERE source = ? AND source_seq = ? LIMIT 1"
+        return self._reader().execute(sql, (source, source_seq)).fetchone() is not None
+
+    def last_seq(self) -> int:
+        """Return the newest sequence number, 0 when nothing has happened."""
+        return int(self._reader().execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()[0])
+
+    def subscribe(self, wake: Callable[[int], None]) -> Callable[[], None]:
+        """Call ``wake(last_seq)`` after each commit that may have appended events, another process's included."""
+        with self._lock:
+            self._wakes.append(wake)
+            if self._watcher is None:
+                self._watcher = threading.Thread(target=self._watch, name="store-watcher", daemon=True)
+                self._watcher.start()
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._wakes.remove(wake)
+
+        return unsubscribe
+
+    def latest(self, devices: Iterable[str]) -> list[Latest]:
+        """Return the latest values of these devices."""
+        sql = "SELECT * FROM latest WHERE device = ? ORDER BY name"
+        reader = self._reader()
+        return [latest_of(row) for device in devices for row in reader.execute(sql, (device,))]
+
+    def heard(self) -> set[str]:
+        """Return the devices that have ever reported a value."""
+        return {row["device"] for row in self._reader().execute("SELECT DISTINCT device FROM latest")}
+
+    def version(self, layers: Sequence[str]) -> str:
+        """Return a token that changes whenever any of these layers changes."""
+        marks = ", ".join("?" * len(layers))
+        sql = f"SELECT layer, version FROM layer_version WHERE layer IN ({marks}) ORDER BY layer"  # noqa: S608
+        return (
+            ".".join(f"{row['layer']}{row['version']}" for row in self._reader().execute(sql, tuple(layers))) or "none"
+        )
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the number of current features per layer."""
+        sql = "SELECT layer, count(*) AS n FROM feature WHERE superseded_at IS NULL AND valid_to IS NULL GROUP BY layer"
+        return {row["layer"]: row["n"] for row in self._reader().execute(sql)}
+
+    def close(self) -> None:
+        """Finish what is queued, then let go of the file."""
+        self._closed.set()
+        self._writer.close()
+        if self._watcher is not None:
+            self._watcher.join()
+        with self._lock:
+            for connection in self._readers:
+                connection.close()
+            self._readers.clear()
+
+    def _tick(self) -> datetime:
+        """Return the recording moment: the clock, never earlier than what was recorded before."""
+        self._recorded = max(self._clock(), self._recorded + timedelta(milliseconds=1))
+        return self._recorded
+
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None or self._closed.is_set():
+            if self._closed.is_set():
+                raise Unavailable("store.closed", "The store is closed.", "Start the service again.")
+            connection = _connect(f"{self._path.absolute().as_uri()}?mode=ro")
+            self._local.connection = connection
+            with self._lock:
+                self._readers.append(connection)
+        return connection
+
+    def _wake(self) -> None:
+        with self._lock:
+            wakes = tuple(self._wakes)
+        if wakes:
+            seq = self.last_seq()
+            for wake in wakes:
+                wake(seq)
+
+    def _watch(self) -> None:
+        """Wake subscribers when another process has committed to the file."""
+        with closing(_connect(f"{self._path.absolute().as_uri()}?mode=ro")) as connection:
+            seen = _data_version(connection)
+            while not self._closed.wait(_POLL_S):
+                version = _data_version(connection)
+                if version != seen:
+                    seen = version
+                    self._wake()
+
+
+def _data_version(connection: sqlite3.Connection) -> Any:
+    return connection.execute("PRAGMA data_version").fetchone()[0]
+
+
+def _connect(uri: str, cache_kib: int = 8192) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+    connection.execute("PRAGMA mmap_size = 268435456")
+    return connection
+
+
+def _open_for_writing(path: Path, catalogue: Catalogue) -> sqlite3.Connection:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = _connect(f"{path.absolute().as_uri()}?mode=rwc", cache_kib=65536)
+    except OSError as error:
+        raise Unavailable(
+            "store.read_only",
+            f"{path.parent} cannot be created: {error.strerror}.",
+            "Choose another --store path.",
+            file=str(path),
+        ) from error
+    except sqlite3.Error as error:
+        raise Unavailable(
+            "store.read_only", f"{path} cannot be opened: {error}.", "Choose another --store path.", file=str(path)
+        ) from error
+    try:
+        connection.execute("PRAGMA page_size = 8192")
+        connection.execute("PRAGMA journal_mode = WAL")  # on every open: QGIS leaves the file in rollback mode
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        register_layers(connection, catalogue.values())
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        connection.close()
+        raise translate(error) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _last_recorded(connection: sqlite3.Connection) -> datetime:
+    newest = [
+        connection.execute(sql).fetchone()
+        for sql in (
+            "SELECT recorded_at FROM feature ORDER BY fid DESC LIMIT 1",
+            "SELECT recorded_at FROM event ORDER BY seq DESC LIMIT 1",
+        )
+    ]
+    return max((to_moment(row[0]) for row in newest if row is not None), default=datetime.min.replace(tzinfo=UTC))
