@@ -21,7 +21,7 @@ lint: .venv/.ready-dev ## check format, style, types and the direction of import
 	$(BIN)/lint-imports
 
 bench: .venv/.ready-dev ## measure; prints the machine's load first, for a figure without it means little
-	@echo "$$(nproc) cores, load average $$(cut -d ' ' -f 1-3 /proc/loadavg)"
+	@echo "$$(getconf _NPROCESSORS_ONLN) cores; $$(uptime)"
 	@set -e; for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench; done
 
 docs: .venv/.ready-dev ## build the documentation into site/, readable offline
