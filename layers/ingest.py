@@ -115,7 +115,7 @@ class Ingest:
         return [
             device.id
             for device in self._registry().values()
-            if self._types[device.attributes["type"]].measures and device.id not in heard
+            if self._types[device.attributes["device_type"]].measures and device.id not in heard
         ]
 
     def _registry(self) -> Mapping[str, Feature]:
@@ -140,7 +140,7 @@ class Ingest:
                     "Import it into layer device first.",
                     device=observation.device,
                 )
-            check(observation, self._types[device.attributes["type"]])
+            check(observation, self._types[device.attributes["device_type"]])
         except LifangError as error:
             receipt.reject(index, error)
             return None
@@ -166,7 +166,7 @@ class Ingest:
         newest = transaction.observe(
             Latest(observation.device, observation.name, observation.result, observation.phenomenon_time)
         )
-        kind = self._types[device.attributes["type"]].alarms.get(observation.name)
+        kind = self._types[device.attributes["device_type"]].alarms.get(observation.name)
         if kind is not None and newest:
             record = self._moved(transaction, observation, device)
             if record is not None:
@@ -183,7 +183,7 @@ class Ingest:
         if record is None:
             if not observation.result:
                 return None
-            kind = self._types[device.attributes["type"]].alarms[observation.name]
+            kind = self._types[device.attributes["device_type"]].alarms[observation.name]
             return feature_of(raise_new(device.id, observation.name, kind.severity, at), device, kind)
         before = alarm_of(record)
         after = raise_again(before, at) if observation.result else clear(before, at)

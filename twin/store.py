@@ -137,5 +137,8 @@ class Store(Protocol):
     def counts(self) -> Mapping[str, int]:
         """Return the number of current features per layer."""
 
+    def communities(self) -> list[str]:
+        """Return the communities that have features, sorted."""
+
     def close(self) -> None:
         """Finish what is queued, then let go of the file or connection."""

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi import Query as Parameter
 
 from api.geojson import properties_of
+from api.people import people_in
 from api.state import Here, Services
 from gis.errors import BadInput, NotFound
 from layers.alarm.record import message_of
@@ -155,7 +156,9 @@ def _device(device: Feature, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _population(here: Services, key: str) -> dict[str, Any] | None:
-    if "household" not in here.catalogue:
-        return None
-    total = here.access.total(Query(layers=("household",), within=key), "person_count")
-    return {"households": total.count, "persons": total.value, "suppressed": total.count is None}
+    people = people_in(here, key)
+    return (
+        None
+        if people is None
+        else {"households": people.count, "persons": people.value, "suppressed": people.count is None}
+    )

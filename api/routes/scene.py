@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Query as Parameter
 
 from api.parameters import integers
+from api.people import people_in
 from api.routes.query import Within, place_key
 from api.state import Here, Services
 from gis.pack import pack_features
@@ -89,7 +90,7 @@ def _pack(layer: Layer, features: Sequence[Feature]) -> bytes:
 
 def _drawn_fields(layer: Layer) -> list[str]:
     """Return the fields the map needs: the one that chooses the colour and those that shape a camera's view."""
-    wanted = {layer.style.by, "type", "azimuth_deg", "view_angle_deg", "range_m"}
+    wanted = {layer.style.by, "device_type", "azimuth_deg", "view_angle_deg", "range_m"}
     return [field.name for field in layer.fields if field.name in wanted and field.grade in ("P0", "P1")]
 
 
@@ -129,9 +130,8 @@ def _bounds(here: Services, communities: Sequence[Feature]) -> list[float] | Non
 
 
 def _population(here: Services) -> float | None:
-    return (
-        here.access.total(Query(layers=("household",)), "person_count").value if "household" in here.catalogue else None
-    )
+    people = people_in(here, None)
+    return None if people is None else people.value
 
 
 def _etag(*parts: object) -> str:

@@ -145,6 +145,10 @@ class EmbeddedStore:
         sql = "SELECT layer, count(*) AS n FROM feature WHERE superseded_at IS NULL AND valid_to IS NULL GROUP BY layer"
         return {row["layer"]: row["n"] for row in self._reader().execute(sql)}
 
+    def communities(self) -> list[str]:
+        """Return the communities that have features, sorted."""
+        return [row["community"] for row in self._reader().execute("SELECT DISTINCT community FROM feature ORDER BY 1")]
+
     def close(self) -> None:
         """Finish what is queued, then let go of the file."""
         self._closed.set()

@@ -1,0 +1,190 @@
+"""Files into the twin: the one path that the command line, the sample community and the API share."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import shapely
+from layers.records import building_drafts, map_columns, record_drafts
+
+from gis.errors import BadInput, LifangError
+from gis.read import Row, check_near, read_features
+from twin.declaration import Catalogue, Layer
+from twin.feature import PlaceDraft
+from twin.intake import Batch, Taken, take_places, take_records
+from twin.query import Query
+from twin.store import Store
+
+MAX_KM = 50.0
+"""A layer farther than this from what is already there is in the wrong place."""
+
+_WRITTEN_BY_OTHERS = ("unit", "storey", "space", "alarm")
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of a file.
+
+    Attributes:
+        receipt: How an IFC model was read and georeferenced; ``None`` for GIS files.
+    """
+
+    file: str
+    counts: Mapping[str, Mapping[str, int]]
+    warnings: list[str] = field(default_factory=list)
+    receipt: Any = None
+
+    def summary(self) -> str:
+        """Return one line: what was added, changed, kept and ended.
+
+        >>> Report("a.ifc", {"building": {"added": 1}, "space": {"added": 20, "ended": 1}}).summary()
+        'building +1; space +20, 1 ended'
+        >>> Report("empty.csv", {}).summary()
+        'nothing'
+        """
+        return "; ".join(f"{layer} {_counted(counts)}" for layer, counts in self.counts.items()) or "nothing"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    words = {"added": "+{}", "changed": "{} changed", "unchanged": "{} unchanged", "ended": "{} ended"}
+    return ", ".join(text.format(counts[outcome]) for outcome, text in words.items() if counts.get(outcome))
+
+
+class Importer:
+    """Imports files into one community of a store.
+
+    Args:
+        community: Partition key of what is imported; ``None`` takes the only one the store knows.
+
+    Raises:
+        BadInput: ``import.which_community`` when the store holds several and none was named.
+    """
+
+    def __init__(self, store: Store, catalogue: Catalogue, community: str | None) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self.community = community or _only_community(store)
+
+    def ifc(self, path: Path, *, at: Any = None, progress: Callable[[str, float], None] | None = None) -> Report:
+        """Import a building model.
+
+        Raises:
+            BadInput: ``ifc.…`` when it cannot be read or placed; the store is untouched then.
+        """
+        from bim_import import read_ifc
+
+        model = read_ifc(path, at=at, progress=progress)
+        self._check_extent(model.places, path.name)
+        batch = self._batch(path)
+        taken = self._store.write(lambda transaction: take_places(transaction, model.places, batch)).result()
+        notices = [f"{notice.code}: {notice.message} {notice.cure}".rstrip() for notice in model.receipt.warnings]
+        return _report(path, taken, notices, model.receipt)
+
+    def gis(
+        self,
+        path: Path,
+        layer: str,
+        *,
+        table: str | None = None,
+        crs: str | None = None,
+        encoding: str | None = None,
+        dem: Path | None = None,
+    ) -> Report:
+        """Import a vector file or a table into a layer.
+
+        Raises:
+            NotFound: ``layer.unknown``.
+            BadInput: ``gis.…`` when it cannot be read; the store is untouched then.
+        """
+        declared = self._importable(layer)
+        notices: list[LifangError] = []
+        rows = read_features(path, crs=crs, encoding=encoding, layer=table, on_warning=notices.append)
+        self._check_rows(rows, path.name, crs)
+        columns = map_columns(declared, rows[0].properties) if rows else None
+        batch = self._batch(path)
+        if columns is None:
+            taken = Taken(problems=[f"{path.name} holds no rows"])
+        elif layer == "building":
+            places = building_drafts(declared, rows, columns, dem=_dem(dem), on_problem=notices.append)
+            taken = self._store.write(lambda transaction: take_places(transaction, places, batch)).result()
+        else:
+            records = record_drafts(declared, rows, columns, notices.append)
+            taken = self._store.write(lambda transaction: take_records(transaction, layer, records, batch)).result()
+        return _report(path, taken, _summarised(notices))
+
+    def _importable(self, name: str) -> Layer:
+        layer = self._catalogue[name]
+        if layer.kind == "derived" or name in _WRITTEN_BY_OTHERS:
+            raise BadInput(
+                "import.not_a_file_layer",
+                f"Layer {name} is not imported from GIS files.",
+                "Import buildings from IFC.",
+                layer=name,
+            )
+        return layer
+
+    def _batch(self, path: Path) -> Batch:
+        return Batch(id=uuid.uuid4().hex, community=self.community, source=path.name, at=datetime.now(UTC))
+
+    def _check_rows(self, rows: list[Row], file: str, crs: str | None) -> None:
+        bounds = self._extent()
+        if bounds is not None:
+            check_near(rows, bounds, MAX_KM, file=file, crs=crs)
+
+    def _check_extent(self, places: list[PlaceDraft], file: str) -> None:
+        rows = [
+            Row(number, place.geometry, place.z_min_m, {})
+            for number, place in enumerate(places, start=1)
+            if place.kind == "building" and place.geometry is not None
+        ]
+        self._check_rows(rows, file, None)
+
+    def _extent(self) -> tuple[float, float, float, float] | None:
+        """Return the bounds of the community's buildings, or of its outline; ``None`` while it has neither."""
+        for layer in ("building", "community"):
+            shapes = [
+                found.geometry
+                for found in self._store.find(Query(layers=(layer,))).features
+                if found.geometry is not None and found.community == self.community
+            ]
+            if shapes:
+                west, south, east, north = (float(value) for value in shapely.total_bounds(shapes))
+                return west, south, east, north
+        return None
+
+
+def _only_community(store: Store) -> str:
+    known = store.communities()
+    if len(known) > 1:
+        raise BadInput(
+            "import.which_community",
+            f"The store holds {len(known)} communities.",
+            f"Name one with --community: {', '.join(known[:5])}.",
+            parameter="community",
+        )
+    return known[0] if known else "local"
+
+
+def _dem(path: Path | None) -> Any:
+    if path is None:
+        return None
+    from gis.dem import Dem
+
+    return Dem.open(path)
+
+
+def _report(path: Path, taken: Taken, notices: list[str], receipt: Any = None) -> Report:
+    return Report(
+        path.name, {layer: dict(counts) for layer, counts in taken.counts.items()}, notices + taken.problems, receipt
+    )
+
+
+def _summarised(notices: list[LifangError], most: int = 20) -> list[str]:
+    """Return the notices, equal kinds counted once they become many."""
+    lines = [str(notice) for notice in notices[:most]]
+    rest = Counter(notice.code for notice in notices[most:])
+    return lines + [f"{code}: {count} more" for code, count in rest.items()]

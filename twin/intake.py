@@ -1,0 +1,367 @@
+"""What importers read becomes places and records: matched first, minted last, all in one transaction."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import shapely
+
+from gis.errors import BadInput
+from gis.local import LocalFrame
+from twin.feature import Feature, PlaceDraft, RecordDraft
+from twin.locate import Locator
+from twin.matching import match
+from twin.minting import building_codes, derive_grid, mint_spaces, storey_key, unit_key
+from twin.query import Query
+from twin.store import NewEvent, Transaction
+
+_CHILDREN = ("unit", "storey", "space")
+_IDENTITY_RANGE_M = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One import.
+
+    Attributes:
+        id: Unique; its event in the log bears it.
+        source: Name of the file or system.
+        at: When it is taken in, UTC.
+    """
+
+    id: str
+    community: str
+    source: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Taken:
+    """What an import did.
+
+    Attributes:
+        counts: ``added``, ``changed``, ``unchanged``, ``ended`` → number of features, per layer.
+        codes: Key of each place draft → its space code.
+        problems: What could not be done, one sentence each.
+    """
+
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    codes: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def take_places(transaction: Transaction, drafts: Sequence[PlaceDraft], batch: Batch) -> Taken:
+    """Store places: buildings keep the code of the building they match; their insides keep theirs by identity or door.
+
+    Children of a building that came from the same source before and are missing now are ended.
+    """
+    return _PlaceIntake(transaction, drafts, batch).run()
+
+
+def take_records(transaction: Transaction, layer: str, drafts: Iterable[RecordDraft], batch: Batch) -> Taken:
+    """Store records of a layer at their places; records of the same source that are missing now are ended."""
+    taken = Taken()
+    locator = locator_of(transaction, batch.community)
+    standing = {old.id: old for old in _of(transaction, batch.community, layer)}
+    seen, lost = set(), Counter[str]()
+    for draft in drafts:
+        located = locator.locate(draft)
+        lost.update([located.problem] if located.problem else [])
+        seen.add(draft.id)
+        feature = Feature(
+            layer=layer,
+            id=draft.id,
+            community=batch.community,
+            name=draft.name,
+            place=located.place,
+            storey=located.storey,
+            z_min_m=draft.height_m,
+            z_max_m=draft.height_m,
+            geometry=draft.geometry,
+            attributes=draft.attributes,
+            source=batch.source,
+            source_element=None if draft.row is None else str(draft.row),
+            batch=batch.id,
+        )
+        _put(transaction, feature, standing.get(draft.id), taken)
+    gone = [old for old in standing.values() if old.source == batch.source and old.id not in seen]
+    _end(transaction, gone, batch, taken)
+    taken.problems += [f"{problem} ({count} records)" for problem, count in lost.most_common(20)]
+    _announce(transaction, taken, batch)
+    return taken
+
+
+def locator_of(transaction: Transaction, community: str) -> Locator:
+    """Return a locator over the community's places."""
+    places = [place for layer in ("building", *_CHILDREN) for place in _of(transaction, community, layer)]
+    numbers: dict[str, str] = {}
+    for place in places:
+        number = place.attributes.get("building_no") if place.layer == "building" else None
+        if number is not None:
+            numbers[str(number)] = place.id
+    return Locator(places, numbers)
+
+
+class _PlaceIntake:
+    """One run of :func:`take_places`."""
+
+    def __init__(self, transaction: Transaction, drafts: Sequence[PlaceDraft], batch: Batch) -> None:
+        self._transaction = transaction
+        self._batch = batch
+        self._taken = Taken()
+        self._drafts = {draft.key: draft for draft in drafts}
+        self._children: dict[str, list[PlaceDraft]] = defaultdict(list)
+        for draft in drafts:
+            if draft.kind != "building":
+                self._children[self._root(draft)].append(draft)
+
+    def run(self) -> Taken:
+        buildings = [draft for draft in self._drafts.values() if draft.kind == "building"]
+        standing = {place.id: place for place in _of(self._transaction, self._batch.community, "building")}
+        codes = self._recognise(buildings, standing)
+        codes |= self._mint([draft for draft in buildings if draft.key not in codes])
+        for draft in buildings:
+            if draft.key in codes:
+                self._take_building(draft, codes[draft.key], standing.get(codes[draft.key]))
+        _announce(self._transaction, self._taken, self._batch)
+        return self._taken
+
+    def _root(self, draft: PlaceDraft) -> str:
+        """Return the key of the building draft above."""
+        seen = {draft.key}
+        while draft.kind != "building":
+            above = self._drafts.get(draft.parent_key or "")
+            if above is None or above.key in seen:
+                raise BadInput(
+                    "import.orphan",
+                    f"{draft.kind} {draft.key} belongs to no building.",
+                    "Mend the model.",
+                    global_id=draft.source_element,
+                )
+            seen.add(above.key)
+            draft = above
+        return draft.key
+
+    def _recognise(self, drafts: Sequence[PlaceDraft], standing: Mapping[str, Feature]) -> dict[str, str]:
+        """Return draft key → code of the buildings that are in the twin already."""
+        codes: dict[str, str] = {}
+        for draft in drafts:
+            code = self._by_identifier(draft, standing)
+            if code is not None and code not in codes.values():
+                codes[draft.key] = code
+        rest = [draft for draft in drafts if draft.key not in codes and draft.geometry is not None]
+        old = {
+            key: place.geometry
+            for key, place in standing.items()
+            if key not in codes.values() and place.geometry is not None
+        }
+        if not rest or not old:
+            return codes
+        matching = match([draft.geometry for draft in rest if draft.geometry is not None], old)
+        for index, found in matching.assigned.items():
+            codes[rest[index].key] = found.key
+        for doubt in matching.review:
+            self._taken.problems.append(
+                f"{rest[doubt.new].name or rest[doubt.new].key} may be {', '.join(doubt.candidates)}"
+                f" ({doubt.reason}); it got a code of its own"
+            )
+        return codes
+
+    def _by_identifier(self, draft: PlaceDraft, standing: Mapping[str, Feature]) -> str | None:
+        """Return the building that bears one of the draft's identifiers, if it stands near enough to be the same.
+
+        Models copied from one another share GlobalIds although they stand elsewhere.
+        """
+        for scheme, value in sorted(draft.identifiers.items()):
+            code = self._transaction.lookup(scheme, value)
+            if code is not None and code in standing and _near(draft, standing[code]):
+                return code
+        return None
+
+    def _mint(self, drafts: Sequence[PlaceDraft]) -> dict[str, str]:
+        placed = [draft for draft in drafts if draft.geometry is not None and draft.geometry.area > 0]
+        for draft in drafts:
+            if draft not in placed:
+                self._taken.problems.append(f"building {draft.name or draft.key} has no footprint and got no code")
+        footprints = [draft.geometry for draft in placed if draft.geometry is not None]
+        grids = {derive_grid(footprint) for footprint in footprints}
+        minted = [key for grid in sorted(grids) for key in self._transaction.minted(grid)]
+        return dict(zip((draft.key for draft in placed), building_codes(footprints, minted), strict=True))
+
+    def _take_building(self, draft: PlaceDraft, code: str, standing: Feature | None) -> None:
+        attributes = {**(standing.attributes if standing else {}), **draft.attributes}
+        feature = self._feature(draft, code, parent=None, attributes=attributes)
+        if standing is not None and draft.geometry is None:
+            feature = replace(feature, geometry=standing.geometry, z_min_m=standing.z_min_m, z_max_m=standing.z_max_m)
+        self._store(feature, draft, standing)
+        children = self._children.get(draft.key)
+        if children:
+            self._take_children(code, feature, children)
+
+    def _take_children(self, building: str, above: Feature, drafts: Sequence[PlaceDraft]) -> None:
+        found = self._transaction.find(Query(layers=_CHILDREN, within=building)).features
+        standing = {place.id: place for place in found}
+        minted = set(self._transaction.minted(building + "-"))
+        seen = set()
+        for draft, code, parent in self._coded(building, above, drafts, standing, minted):
+            self._store(self._feature(draft, code, parent, draft.attributes), draft, standing.get(code))
+            seen.add(code)
+        gone = [place for place in found if place.source == self._batch.source and place.id not in seen]
+        _end(self._transaction, gone, self._batch, self._taken)
+
+    def _coded(
+        self,
+        building: str,
+        above: Feature,
+        drafts: Sequence[PlaceDraft],
+        standing: Mapping[str, Feature],
+        minted: set[str],
+    ) -> Iterable[tuple[PlaceDraft, str, str]]:
+        """Yield each child with its code and its parent's code."""
+        for draft in (one for one in drafts if one.kind == "unit"):
+            yield draft, unit_key(building, draft.unit), building
+        for draft in (one for one in drafts if one.kind == "storey" and one.storey is not None):
+            code = storey_key(building, draft.unit, draft.storey or 0)
+            yield draft, code, building if draft.unit is None else unit_key(building, draft.unit)
+        groups: dict[str, list[PlaceDraft]] = defaultdict(list)
+        for draft in (one for one in drafts if one.kind == "space"):
+            storey = draft.storey or self._storey_of(draft)
+            if storey is None:
+                self._taken.problems.append(f"space {draft.name or draft.key} stands on no storey and got no code")
+                continue
+            groups[storey_key(building, draft.unit, storey)].append(replace(draft, storey=storey))
+        for storey_code, rooms in sorted(groups.items()):
+            yield from self._unit_storey(storey_code, rooms, minted)
+            yield from self._rooms(storey_code, above, rooms, standing, minted)
+
+    def _storey_of(self, draft: PlaceDraft) -> int | None:
+        above = self._drafts.get(draft.parent_key or "")
+        return None if above is None else above.storey
+
+    def _unit_storey(
+        self, code: str, rooms: Sequence[PlaceDraft], minted: set[str]
+    ) -> Iterable[tuple[PlaceDraft, str, str]]:
+        """Yield the storey of one unit 单元 as the union of its rooms, so that every space has a parent by its code."""
+        unit = rooms[0].unit
+        if unit is None:
+            return
+        shapes = [room.geometry for room in rooms if room.geometry is not None]
+        heights = [room.z_min_m for room in rooms if room.z_min_m is not None]
+        tops = [room.z_max_m for room in rooms if room.z_max_m is not None]
+        minted.add(code)
+        yield (
+            PlaceDraft(
+                kind="storey",
+                key=code,
+                name=f"{unit}单元{rooms[0].storey}层",
+                unit=unit,
+                storey=rooms[0].storey,
+                geometry=shapely.union_all(shapes) if shapes else None,
+                z_min_m=min(heights, default=None),
+                z_max_m=max(tops, default=None),
+                attributes={"derived": True},
+            ),
+            code,
+            code.rpartition("-")[0],
+        )
+
+    def _rooms(
+        self,
+        storey: str,
+        above: Feature,
+        rooms: Sequence[PlaceDraft],
+        standing: Mapping[str, Feature],
+        minted: set[str],
+    ) -> Iterable[tuple[PlaceDraft, str, str]]:
+        """Yield the spaces of one storey: known ones with the code they have, others with a new one."""
+        known = {room.key: code for room in rooms if (code := self._known_space(room, standing)) is not None}
+        fresh = [room for room in rooms if room.key not in known]
+        if above.geometry is None:
+            self._taken.problems.append(f"{len(fresh)} spaces of {above.id} got no code: the building has no footprint")
+            fresh = []
+        claimed = set(known.values())
+        # A standing space that nobody claims by identity may be claimed by its door number or position.
+        taken = (minted - set(standing)) | claimed
+        codes = (
+            mint_spaces(storey, fresh, above.geometry.centroid, taken) if above.geometry is not None and fresh else {}
+        )
+        for room in rooms:
+            code = known.get(room.key) or codes.get(room.key)
+            if code is not None:
+                yield room, code, storey
+
+    def _known_space(self, draft: PlaceDraft, standing: Mapping[str, Feature]) -> str | None:
+        for scheme, value in sorted(draft.identifiers.items()):
+            code = self._transaction.lookup(scheme, value)
+            if code in standing:
+                return code
+        return None
+
+    def _feature(self, draft: PlaceDraft, code: str, parent: str | None, attributes: Mapping[str, object]) -> Feature:
+        return Feature(
+            layer=draft.kind,
+            id=code,
+            community=self._batch.community,
+            name=draft.name,
+            place=code,
+            parent=parent,
+            storey=draft.storey,
+            z_min_m=draft.z_min_m,
+            z_max_m=draft.z_max_m,
+            geometry=draft.geometry,
+            attributes=attributes,
+            source=self._batch.source,
+            source_element=draft.source_element,
+            batch=self._batch.id,
+        )
+
+    def _store(self, feature: Feature, draft: PlaceDraft, standing: Feature | None) -> None:
+        _put(self._transaction, feature, standing, self._taken)
+        self._taken.codes[draft.key] = feature.id
+        for scheme, value in draft.identifiers.items():
+            self._transaction.identify(feature.id, scheme, value, self._batch.source)
+
+
+def _near(draft: PlaceDraft, place: Feature) -> bool:
+    if draft.geometry is None or place.geometry is None:
+        return True
+    frame = LocalFrame.around(place.geometry)
+    return bool(frame.forward(draft.geometry).distance(frame.forward(place.geometry)) <= _IDENTITY_RANGE_M)
+
+
+def _of(transaction: Transaction, community: str, layer: str) -> list[Feature]:
+    return [found for found in transaction.find(Query(layers=(layer,))).features if found.community == community]
+
+
+def _put(transaction: Transaction, feature: Feature, standing: Feature | None, taken: Taken) -> None:
+    changed = transaction.put(feature)
+    outcome = "unchanged" if not changed else "added" if standing is None else "changed"
+    taken.counts[feature.layer][outcome] += 1
+
+
+def _end(transaction: Transaction, gone: Iterable[Feature], batch: Batch, taken: Taken) -> None:
+    for old in gone:
+        transaction.end(old.layer, old.id, batch.at)
+        taken.counts[old.layer]["ended"] += 1
+
+
+def _announce(transaction: Transaction, taken: Taken, batch: Batch) -> None:
+    """Tell the log which layers changed, so that every open map fetches them anew."""
+    changed = sorted(layer for layer, counts in taken.counts.items() if set(counts) - {"unchanged"})
+    if changed:
+        transaction.append(
+            NewEvent(
+                kind="change",
+                community=batch.community,
+                subject=batch.source,
+                source="lifang:import",
+                source_seq=batch.id,
+                occurred_at=batch.at,
+                body={
+                    "layers": changed,
+                    "batch": batch.id,
+                    "counts": {layer: dict(taken.counts[layer]) for layer in changed},
+                },
+            )
+        )

@@ -1,0 +1,125 @@
+"""Where a record stands: by what its row says about the place, else by its position and height."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from gis.errors import BadInput
+from twin.feature import Feature, RecordDraft
+from twin.minting import room_key, storey_key, unit_key
+from twin.spacecode import SpaceCode
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The place a record stands in.
+
+    Attributes:
+        place: Key; ``None`` when it stands in no building.
+        storey: Physical storey; ``None`` when only the building, or not even that, is known.
+        problem: What the row said that could not be found; ``None`` when nothing was wrong.
+    """
+
+    place: str | None
+    storey: int | None = None
+    problem: str | None = None
+
+
+class Locator:
+    """Finds the places of records among the places of one community.
+
+    Args:
+        places: Buildings, units, storeys and spaces.
+        numbers: Building number (建筑编号) → building key.
+    """
+
+    def __init__(self, places: Iterable[Feature], numbers: Mapping[str, str]) -> None:
+        self._places = {place.id: place for place in places}
+        self._numbers = numbers
+        self._buildings = [
+            place for place in self._places.values() if place.layer == "building" and place.geometry is not None
+        ]
+        self._tree = shapely.STRtree([place.geometry for place in self._buildings if place.geometry is not None])
+        self._inside: dict[str, list[Feature]] = defaultdict(list)
+        for place in self._places.values():
+            if place.layer in ("storey", "space"):
+                self._inside[_building(place.id)].append(place)
+
+    def locate(self, draft: RecordDraft) -> Located:
+        """Return where a record stands; what its row says goes before where it lies."""
+        said = {name: value for name, value in draft.where.items() if value not in (None, "")}
+        if "code" in said:
+            return self._by_code(str(said["code"]))
+        if "building_no" in said:
+            building = self._numbers.get(str(said["building_no"]))
+            if building is not None:
+                return self._by_address(building, said)
+            found = self._by_position(draft.geometry, draft.height_m)
+            return Located(found.place, found.storey, f"building {said['building_no']!r} is not known")
+        return self._by_position(draft.geometry, draft.height_m)
+
+    def _by_code(self, text: str) -> Located:
+        try:
+            key = SpaceCode.parse(text).key
+        except BadInput as fault:
+            return Located(None, problem=fault.message)
+        known = self._places.get(key)
+        return Located(None, problem=f"place {key} is not known") if known is None else Located(key, known.storey)
+
+    def _by_address(self, building: str, said: Mapping[str, Any]) -> Located:
+        """Return the deepest place that the unit, storey and room numbers lead to."""
+        storey, unit = _whole(said.get("storey")), _whole(said.get("unit"))
+        if storey is None:
+            key = unit_key(building, unit)
+            return Located(key if key in self._places else building)
+        for key in _candidates(building, unit, storey, said.get("room")):
+            if key in self._places:
+                return Located(key, storey)
+        return Located(building, storey)
+
+    def _by_position(self, geometry: BaseGeometry | None, height_m: float | None) -> Located:
+        if geometry is None or geometry.is_empty:
+            return Located(None)
+        point = geometry.representative_point()
+        hits = sorted(self._buildings[index].id for index in self._tree.query(point, predicate="intersects"))
+        if not hits:
+            return Located(None)
+        inside = [] if height_m is None else [place for place in self._inside[hits[0]] if _holds(place, height_m)]
+        containing = [place for place in inside if place.geometry is not None and place.geometry.intersects(point)]
+        best = max(containing, key=_depth, default=None) or max(
+            inside, key=lambda place: -_depth(place)[0], default=None
+        )
+        if best is None:
+            return Located(hits[0])
+        return Located(best.id if best in containing else hits[0], best.storey)
+
+
+def _holds(place: Feature, height_m: float) -> bool:
+    return place.z_min_m is not None and place.z_max_m is not None and place.z_min_m <= height_m < place.z_max_m
+
+
+def _depth(place: Feature) -> tuple[int, str]:
+    return len(place.id.split("-")), place.id
+
+
+def _building(key: str) -> str:
+    return "-".join(key.split("-")[:2])
+
+
+def _candidates(building: str, unit: int | None, storey: int, room: Any) -> Sequence[str]:
+    """Return the keys to try, the most exact first."""
+    storeys = [storey_key(building, number, storey) for number in dict.fromkeys((unit, None))]
+    rooms = [key for at in storeys if (key := room_key(at, None if room is None else str(room))) is not None]
+    return [*rooms, *storeys]
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        return None
+    return number if number != 0 and abs(number) <= 99 else None
