@@ -40,7 +40,7 @@ class FieldDeclaration(_Model):
     title: Text
     unit: str | None = None
     grade: Grade = "P1"
-    values: Mapping[str, Text] = MappingProxyType({})
+    values: Mapping[str, Text] = Field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     required: bool = False
     source: str | None = None

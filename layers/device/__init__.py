@@ -1,0 +1,1 @@
+"""Devices: the types a community has, what each measures and which alarms it raises."""
