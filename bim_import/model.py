@@ -1,0 +1,150 @@
+"""What reading a model gives: the places, and a receipt that says how they were read."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import shapely
+
+from gis.errors import BadInput
+from twin.feature import PlaceDraft
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A position given by hand; it overrides whatever the model says about itself.
+
+    Attributes:
+        lon_deg: Longitude of the model's origin (0, 0, 0), CRS84 degrees.
+        lat_deg: Latitude of the model's origin, CRS84 degrees.
+        bearing_deg: Bearing of the model's +Y axis, degrees clockwise from true north.
+        height_m: Height of the model's zero in the community's datum; ``None`` leaves it to the model.
+
+    Raises:
+        BadInput: ``ifc.bad_placement``.
+
+    >>> Placement(120.15, 30.28).bearing_deg
+    0.0
+    >>> Placement(30.28, 120.15)
+    Traceback (most recent call last):
+        ...
+    gis.errors.BadInput: ifc.bad_placement: 30.28,120.15 is not a longitude and a latitude. Give longitude before ...
+    """
+
+    lon_deg: float
+    lat_deg: float
+    bearing_deg: float = 0.0
+    height_m: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is not on the globe."""
+        if not (-180 <= self.lon_deg <= 180 and -90 < self.lat_deg < 90 and -360 <= self.bearing_deg <= 360):
+            raise BadInput(
+                "ifc.bad_placement",
+                f"{self.lon_deg},{self.lat_deg} is not a longitude and a latitude.",
+                "Give longitude before latitude, in degrees, and the bearing within 360.",
+                parameter="at",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something a planner should know about a model that could be read all the same.
+
+    Attributes:
+        count: How many things it is about; ``global_id`` names the first of them.
+    """
+
+    code: str
+    message: str
+    cure: str = ""
+    global_id: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Georeference:
+    """How local metres became positions on the ground.
+
+    Attributes:
+        method: ``given``, ``map_conversion``, ``rigid_operation``, ``property_set`` or ``site``.
+        statement: The words of the model it rests on, with the instance number.
+        crs: The CRS of the statement, such as ``EPSG:4549``; CRS84 for a longitude and latitude.
+        origin_lon_deg: Longitude of the model's origin, CRS84.
+        origin_lat_deg: Latitude of the model's origin, CRS84.
+        rotation_deg: Bearing of the model's +Y axis, degrees clockwise from true north, 0 to 360.
+        scale: What one local metre measures in the CRS; 1.0, or the scale factor of the projection.
+        height_offset_m: Added to local heights; ``None`` when the model states no height.
+        height_datum: Vertical datum as the model names it; ``None`` when it does not.
+        confidence: 0 to 1.
+    """
+
+    method: str
+    statement: str
+    crs: str
+    origin_lon_deg: float
+    origin_lat_deg: float
+    rotation_deg: float
+    scale: float
+    height_offset_m: float | None
+    height_datum: str | None
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What was read, by which rules, and what was odd about it.
+
+    Attributes:
+        length_unit: Name of the model's length unit; ``length_unit_m`` is its size in metres.
+        counts: How many of each thing the file holds and how many places came out.
+        seconds: Wall time of the reading, process start included.
+    """
+
+    file: str
+    sha256: str
+    size_bytes: int
+    schema: str
+    authoring_tool: str | None
+    length_unit: str
+    length_unit_m: float
+    georeference: Georeference
+    warnings: tuple[Notice, ...]
+    counts: Mapping[str, int]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the receipt as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedModel:
+    """Places of one IFC file, buildings first, then units, storeys and spaces; geometry in CRS84, heights in metres."""
+
+    places: list[PlaceDraft] = field(default_factory=list)
+    receipt: Receipt
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON values; geometry as hexadecimal WKB."""
+        return {"places": [_place_json(place) for place in self.places], "receipt": self.receipt.as_json()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "ImportedModel":
+        """Return what :meth:`as_json` wrote."""
+        receipt = dict(document["receipt"])
+        receipt["georeference"] = Georeference(**receipt["georeference"])
+        receipt["warnings"] = tuple(Notice(**notice) for notice in receipt["warnings"])
+        return cls(places=[_place(place) for place in document["places"]], receipt=Receipt(**receipt))
+
+
+def _place_json(place: PlaceDraft) -> dict[str, Any]:
+    values = {name: getattr(place, name) for name in PlaceDraft.__slots__}
+    if place.geometry is not None:
+        values["geometry"] = shapely.to_wkb(place.geometry, hex=True)
+    return values
+
+
+def _place(values: Mapping[str, Any]) -> PlaceDraft:
+    geometry = values["geometry"]
+    return PlaceDraft(**{**values, "geometry": None if geometry is None else shapely.from_wkb(geometry)})

@@ -1,0 +1,151 @@
+"""The rim: a model is read in a process of its own, so that whatever the geometry kernel does has a name."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import IO, Any
+
+from bim_import.model import ImportedModel, Placement
+from gis.errors import BadInput, LifangError, NotFound, Unavailable
+
+_HOME = Path(__file__).resolve().parents[1]
+_WORKER = (sys.executable, "-P", "-m", "bim_import.worker")
+_ERRORS = {kind.__name__: kind for kind in (BadInput, NotFound, Unavailable)}
+
+
+def read_ifc(
+    path: Path,
+    *,
+    at: Placement | None = None,
+    progress: Callable[[str, float], None] | None = None,
+    time_limit_s: float = 600,
+    memory_limit_mb: int = 4096,
+) -> ImportedModel:
+    """Return the buildings, units, storeys and spaces of an IFC file (.ifc, .ifczip; IFC2X3, IFC4, IFC4X3).
+
+    Geometry is CRS84 (longitude, latitude; polygons without Z). Heights are metres in the vertical frame the receipt
+    names. A storey number is unique in its building; levels at almost one height are merged into one storey.
+
+    Args:
+        path: The file.
+        at: Position of the model's origin; overrides every statement of the model.
+        progress: Called with a stage and the share done, 0 to 1.
+        time_limit_s: Wall time after which the reading is stopped.
+        memory_limit_mb: Address space the reading may take.
+
+    Raises:
+        NotFound: ``ifc.no_file``.
+        BadInput: What is wrong with the model, such as ``ifc.no_position``, ``ifc.no_building``, ``ifc.truncated``,
+            ``ifc.not_step``, ``ifc.unreadable``; or how reading it failed: ``ifc.timeout``, ``ifc.too_large``,
+            ``ifc.crashed``.
+
+    >>> read_ifc(Path("nowhere.ifc"))
+    Traceback (most recent call last):
+        ...
+    gis.errors.NotFound: ifc.no_file: There is no file nowhere.ifc. Check the path.
+    """
+    if not path.is_file():
+        raise NotFound("ifc.no_file", f"There is no file {path.name}.", "Check the path.", file=str(path))
+    started = time.monotonic()
+    request = {
+        "path": str(path.resolve()),
+        "at": asdict(at) if at else None,
+        "memory_limit_mb": memory_limit_mb,
+        "time_limit_s": time_limit_s,
+    }
+    with tempfile.TemporaryFile() as complaints:
+        result = _converse(request, complaints, path.name, started + time_limit_s, progress)
+    model = ImportedModel.from_json(result)
+    return replace(model, receipt=replace(model.receipt, seconds=round(time.monotonic() - started, 3)))
+
+
+def _converse(
+    request: Mapping[str, Any],
+    complaints: IO[bytes],
+    file: str,
+    deadline: float,
+    progress: Callable[[str, float], None] | None,
+) -> Mapping[str, Any]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_HOME), os.environ.get("PYTHONPATH", "")])}
+    with subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+        _WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, env=environment
+    ) as worker:
+        try:
+            for message in _messages(worker, request, deadline):
+                if "progress" in message and progress is not None:
+                    progress(*message["progress"])
+                if "error" in message:
+                    raise _error(message["error"])
+                if "result" in message:
+                    result: Mapping[str, Any] = message["result"]
+                    return result
+        except TimeoutError:
+            raise _timeout(file) from None
+        finally:
+            worker.kill()
+        worker.wait()
+    raise _death(worker.returncode, complaints, file)
+
+
+def _messages(
+    worker: subprocess.Popen[bytes], request: Mapping[str, Any], deadline: float
+) -> Iterator[Mapping[str, Any]]:
+    """Yield what the worker says, a JSON object a line, until it falls silent."""
+    if worker.stdin is None or worker.stdout is None:
+        return
+    try:
+        worker.stdin.write(json.dumps(request).encode())
+        worker.stdin.close()
+    except BrokenPipeError:
+        return
+    pending: list[bytes] = []
+    while chunk := _read(worker.stdout.fileno(), deadline):
+        head, *rest = chunk.split(b"\n")
+        pending.append(head)
+        for line in rest:
+            yield json.loads(b"".join(pending))
+            pending = [line]
+
+
+def _read(descriptor: int, deadline: float) -> bytes:
+    ready, _, _ = select.select([descriptor], [], [], max(deadline - time.monotonic(), 0))
+    if not ready:
+        raise TimeoutError
+    return os.read(descriptor, 1 << 20)
+
+
+def _error(said: Mapping[str, Any]) -> LifangError:
+    return _ERRORS[said["kind"]](said["code"], said["message"], said["cure"], **said["facts"])
+
+
+def _timeout(file: str) -> BadInput:
+    return BadInput(
+        "ifc.timeout", f"{file} could not be read in the time allowed.", "Raise the limit, or split the model.",
+        file=file,
+    )  # fmt: skip
+
+
+def _death(status: int, complaints: IO[bytes], file: str) -> LifangError:
+    complaints.seek(max(complaints.seek(0, os.SEEK_END) - 2000, 0))
+    last_words = complaints.read().decode("utf-8", "replace").strip()
+    if -status in (signal.SIGXCPU, signal.SIGALRM):
+        return _timeout(file)
+    if "bad_alloc" in last_words or "MemoryError" in last_words:
+        return BadInput(
+            "ifc.too_large", f"{file} needs more memory than allowed.", "Raise the limit, or split the model.",
+            file=file,
+        )  # fmt: skip
+    how = signal.Signals(-status).name if status < 0 else f"status {status}"
+    return BadInput(
+        "ifc.crashed", f"The geometry kernel broke down on {file} ({how}).",
+        "Export the model without furniture and equipment, or from another version of the tool.",
+        file=file, last_words=last_words or None,
+    )  # fmt: skip

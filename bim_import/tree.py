@@ -1,0 +1,131 @@
+"""The spatial tree of a model: which building and level everything belongs to."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+ENVELOPE = ("IfcWall", "IfcSlab", "IfcRoof", "IfcCurtainWall", "IfcPlate")
+"""Classes that make a building's outline; markers, furniture and terrain are kept out of it."""
+
+STOREY_PLAN = ("IfcWall", "IfcSlab")
+
+
+@dataclass(slots=True)
+class Branch:
+    """A level, or what a building holds outside its levels; ``thing`` is ``None`` for the latter."""
+
+    thing: Any
+    spaces: list[Any] = field(default_factory=list)
+    elements: list[Any] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class BuildingTree:
+    """A building with its levels; ``loose`` holds what stands in no level."""
+
+    thing: Any
+    levels: list[Branch] = field(default_factory=list)
+    loose: Branch = field(default_factory=lambda: Branch(None))
+
+    @property
+    def branches(self) -> list[Branch]:
+        """All levels, then the loose things."""
+        return [*self.levels, self.loose]
+
+
+@dataclass(slots=True)
+class Tree:
+    """The buildings of a model; ``stray_spaces`` belong to none of them."""
+
+    buildings: list[BuildingTree]
+    stray_spaces: list[Any]
+    parents: dict[int, Any]
+
+
+def read_tree(model: Any) -> Tree:
+    """Return the spatial tree.
+
+    Things that stand nowhere belong to the only building, when there is only one. Envelope elements that stand in the
+    site itself (terrain, roads drawn as slabs) belong to no building.
+    """
+    parents = _parents(model)
+    buildings = {thing.id(): BuildingTree(thing) for thing in model.by_type("IfcBuilding")}
+    only = next(iter(buildings.values())) if len(buildings) == 1 else None
+    branches: dict[int, Branch] = {}
+    for level in model.by_type("IfcBuildingStorey"):
+        if home := _home(level, parents, buildings) or only:
+            branches[level.id()] = Branch(level)
+            home.levels.append(branches[level.id()])
+    stray = []
+    for space in model.by_type("IfcSpace"):
+        branch = _branch(space, parents, branches, buildings) or (only and only.loose)
+        if branch:
+            branch.spaces.append(space)
+        else:
+            stray.append(space)
+    for element in _envelope(model):
+        branch = _branch(element, parents, branches, buildings)
+        if branch is None and only and not _stands_in_site(element, parents):
+            branch = only.loose
+        if branch:
+            branch.elements.append(element)
+    return Tree(list(buildings.values()), stray, parents)
+
+
+def ancestors(thing: Any, parents: dict[int, Any]) -> Iterator[Any]:
+    """Yield what a thing is part of, nearest first; a cycle ends the walk."""
+    seen = {thing.id()}
+    while (thing := parents.get(thing.id())) is not None and thing.id() not in seen:
+        seen.add(thing.id())
+        yield thing
+
+
+def is_global_id(text: str | None) -> bool:
+    """Tell whether a text has the shape of an IFC GlobalId.
+
+    >>> is_global_id("2XQ$n5SLP5MBLyL442paFx"), is_global_id("None"), is_global_id(None)
+    (True, False, False)
+    """
+    return text is not None and len(text) == 22 and all(part.isalnum() or part in "_$" for part in text)
+
+
+def repeated_global_ids(things: list[Any]) -> set[str]:
+    """Return the GlobalIds that more than one of the things bears."""
+    return {name for name, count in Counter(thing.GlobalId for thing in things).items() if count > 1}
+
+
+def _parents(model: Any) -> dict[int, Any]:
+    parents = {}
+    for relation in model.by_type("IfcRelAggregates"):
+        for part in relation.RelatedObjects or ():
+            parents[part.id()] = relation.RelatingObject
+    for relation in model.by_type("IfcRelContainedInSpatialStructure"):
+        for part in relation.RelatedElements or ():
+            parents.setdefault(part.id(), relation.RelatingStructure)
+    return {part: whole for part, whole in parents.items() if whole is not None}
+
+
+def _home(thing: Any, parents: dict[int, Any], buildings: dict[int, BuildingTree]) -> BuildingTree | None:
+    found = (buildings[above.id()] for above in ancestors(thing, parents) if above.id() in buildings)
+    return next(found, None)
+
+
+def _branch(
+    thing: Any, parents: dict[int, Any], branches: dict[int, Branch], buildings: dict[int, BuildingTree]
+) -> Branch | None:
+    for above in ancestors(thing, parents):
+        if above.id() in branches:
+            return branches[above.id()]
+        if above.id() in buildings:
+            return buildings[above.id()].loose
+    return None
+
+
+def _stands_in_site(thing: Any, parents: dict[int, Any]) -> bool:
+    return any(above.is_a("IfcSite") for above in ancestors(thing, parents))
+
+
+def _envelope(model: Any) -> Iterator[Any]:
+    for kind in ENVELOPE:
+        yield from model.by_type(kind)

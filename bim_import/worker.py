@@ -1,0 +1,157 @@
+"""The process that reads one model: a request on standard input, JSON lines on standard output.
+
+Run as ``python -m bim_import.worker`` by ``bim_import.reader``; it may crash, hang or run out of memory.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bim_import.georef import Frame, solve
+from bim_import.model import Georeference, ImportedModel, Notice, Placement, Receipt
+from bim_import.opening import Opened, open_model
+from bim_import.places import Draughtsman, counts
+from bim_import.statements import map_conversions, site_positions
+from bim_import.tree import read_tree
+from bim_import.units import Units, read_units
+from gis.errors import BadInput, LifangError
+
+Progress = Callable[[str, float], None]
+
+_PACE_S = 0.1
+
+
+def main() -> int:
+    """Serve one request; a fault with a name is said on the pipe, any other ends the process."""
+    speak = _speaker()
+    request = json.load(sys.stdin)
+    _limit(request)
+    try:
+        at = Placement(**request["at"]) if request["at"] else None
+        model = read(Path(request["path"]), at, lambda stage, share: speak({"progress": [stage, round(share, 3)]}))
+    except LifangError as error:
+        speak({"error": _said(error)})
+        return error.exit_status
+    speak({"result": model.as_json()})
+    return 0
+
+
+def read(path: Path, at: Placement | None, progress: Progress) -> ImportedModel:
+    """Return the places of a file; see :func:`bim_import.reader.read_ifc`."""
+    started = time.monotonic()
+    progress("open", 0.0)
+    opened = open_model(path)
+    units, tree = read_units(opened.model), read_tree(opened.model)
+    if not tree.buildings:
+        raise BadInput(
+            "ifc.no_building", f"{path.name} holds no IfcBuilding.", "Export the architectural model.", file=path.name
+        )
+    progress("georeference", 0.0)
+    frame, georeference, doubts = _position(opened.model, units, at, path.name)
+    desk = Draughtsman(opened.model, tree, units, frame, path.stem)
+    desk.shape(_paced(progress))
+    progress("places", 0.0)
+    places = desk.places()
+    notices = (*opened.notices, *doubts, *desk.notices.listed())
+    receipt = Receipt(
+        file=path.name,
+        sha256=opened.sha256,
+        size_bytes=opened.size_bytes,
+        schema=opened.schema,
+        authoring_tool=_authoring_tool(opened),
+        length_unit=units.length_name,
+        length_unit_m=units.length_m,
+        georeference=georeference,
+        warnings=notices,
+        counts=counts(opened.model, places),
+        seconds=time.monotonic() - started,
+    )
+    return ImportedModel(places=places, receipt=receipt)
+
+
+def _position(
+    model: Any, units: Units, at: Placement | None, file: str
+) -> tuple[Frame, Georeference, tuple[Notice, ...]]:
+    """Return where the model stands; a model whose position is unknown is refused, never put at the origin."""
+    found = solve(map_conversions(model, units.length_m), site_positions(model, units.length_m), at)
+    if found.frame is None or found.georeference is None:
+        reasons = [notice.message for notice in found.notices]
+        raise BadInput(
+            "ifc.no_position",
+            " ".join([f"{file} does not say where it stands.", *reasons]),
+            "Give the position of the model's origin: --at lon,lat[,bearing].",
+            file=file,
+            reasons=reasons or None,
+        )
+    return found.frame, found.georeference, (*found.notices, *_remarks(found.georeference, units))
+
+
+def _remarks(georeference: Georeference, units: Units) -> list[Notice]:
+    remarks = []
+    if georeference.height_offset_m is None:
+        message = "The model states no height; heights are above its own zero."
+        remarks.append(Notice(code="ifc.no_height", message=message, cure="State the height of its zero."))
+    if units.length_name.endswith("(assumed)"):
+        message = "The model declares no length unit; metres were assumed."
+        remarks.append(Notice(code="ifc.no_unit", message=message, cure="Compare the size of a room."))
+    return remarks
+
+
+def _authoring_tool(opened: Opened) -> str | None:
+    for application in opened.model.by_type("IfcApplication")[:1]:
+        name, version = application.ApplicationFullName or "", application.Version or ""
+        return f"{name} {version if version not in name else ''}".strip() or None
+    return opened.model.header.file_name.originating_system or None
+
+
+def _paced(progress: Progress) -> Progress:
+    """Return a progress that speaks ten times a second at most."""
+    last = 0.0
+
+    def tell(stage: str, share: float) -> None:
+        nonlocal last
+        if share >= 1 or time.monotonic() - last >= _PACE_S:
+            last = time.monotonic()
+            progress(stage, share)
+
+    return tell
+
+
+def _speaker() -> Callable[[Mapping[str, Any]], None]:
+    """Keep standard output for us: libraries that print would break the lines."""
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def speak(message: Mapping[str, Any]) -> None:
+        pipe.write(json.dumps(message, ensure_ascii=False) + "\n")
+        pipe.flush()
+
+    return speak
+
+
+def _limit(request: Mapping[str, Any]) -> None:
+    """Limit address space, and processor time too: it ends this process should the one that asked be gone."""
+    size = request["memory_limit_mb"] * 1024**2
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    seconds = int(request["time_limit_s"]) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+
+
+def _said(error: LifangError) -> dict[str, Any]:
+    facts = {name: value for name, value in error.facts.items() if isinstance(value, str | int | float | list)}
+    return {
+        "kind": type(error).__name__,
+        "code": error.code,
+        "message": error.message,
+        "cure": error.cure,
+        "facts": facts,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
