@@ -22,7 +22,7 @@ lint: .venv/.ready-dev ## check format, style, types and the direction of import
 
 bench: .venv/.ready-dev ## measure; prints the machine's load first, for a figure without it means little
 	@echo "$$(getconf _NPROCESSORS_ONLN) cores; $$(uptime)"
-	@set -e; for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench; done
+	@set -e; for bench in tests/benchmarks/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
 docs: .venv/.ready-dev ## build the documentation into site/, readable offline
 	$(BIN)/python .ci/error_codes.py > docs/errors.md
