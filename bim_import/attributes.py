@@ -63,7 +63,8 @@ def _typed(value: Any, kind: str, attribute: str, units: Units) -> Any:
     if "measure" in rule:
         sizes = {"area": units.area_m2, "metre": 1.0}
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return round(value * sizes[rule["measure"]], 3) if is_number else None
+        # Quantities nobody computed are exported as zero.
+        return round(value * sizes[rule["measure"]], 3) if is_number and value > 0 else None
     if rule.get("type") == "integer":
         return int(float(value)) if re.fullmatch(r"\d+(\.0*)?", str(value)) else None
     return str(value)
@@ -89,13 +90,14 @@ def _classification(thing: Any) -> list[dict[str, str]]:
     return codes
 
 
-def address_of(thing: Any, role: str) -> str | None:
-    """Return the postal address a building (``BuildingAddress``) or site (``SiteAddress``) carries, on one line."""
-    address = getattr(thing, role, None)
+def address_of(building: Any) -> dict[str, str | None]:
+    """Return the postal address a building carries as ``door_plate_no``, ``street`` and ``district``."""
+    address = building.BuildingAddress
     if address is None:
-        return None
-    parts = [address.Country, address.Region, address.Town, *(address.AddressLines or ())]
-    return " ".join(dict.fromkeys(text for part in parts if not is_placeholder(text := clean(part)) and text)) or None
+        return {}
+    lines = " ".join(line for line in address.AddressLines or () if not is_placeholder(clean(line)))
+    stated = {"door_plate_no": lines, "street": address.Town, "district": address.Region}
+    return {name: None if is_placeholder(clean(text)) else clean(text) for name, text in stated.items()}
 
 
 @lru_cache

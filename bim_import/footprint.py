@@ -50,12 +50,12 @@ def join(shapes: Iterable[BaseGeometry | None]) -> BaseGeometry | None:
 
 
 def tidy(shape: BaseGeometry | None, *, close_m: float, hole_m2: float, simplify_m: float) -> BaseGeometry | None:
-    """Return a shape with gaps up to ``2 close_m`` closed, smaller holes and splinters dropped, vertices thinned."""
+    """Return a shape with gaps up to ``2 close_m`` closed, smaller holes and parts dropped, vertices thinned."""
     if shape is None:
         return None
     closed = shape.buffer(close_m, join_style="mitre").buffer(-close_m, join_style="mitre")
     parts = [_without_holes(part, hole_m2) for part in shapely.get_parts(closed) if part.area >= hole_m2]
-    return polygonal(shapely.union_all(parts or [closed]).simplify(simplify_m))
+    return polygonal(shapely.union_all(parts).simplify(simplify_m)) if parts else None
 
 
 def polygonal(shape: BaseGeometry) -> BaseGeometry | None:

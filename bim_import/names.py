@@ -78,7 +78,7 @@ def is_placeholder(text: str | None) -> bool:
 
 
 def clean(text: str | None) -> str | None:
-    """Return the text trimmed and with a legacy East Asian encoding mended; ``None`` when nothing is left.
+    """Return the text on one line, trimmed and with a legacy East Asian encoding mended; ``None`` when nothing is left.
 
     Raw GB 2312 or Shift-JIS bytes arrive as characters U+0080 to U+00FF. They are decoded again only when the result
     is common Chinese or Japanese writing, so that Western names stay as they are.
@@ -88,7 +88,7 @@ def clean(text: str | None) -> str | None:
     >>> clean("Küche"), clean("  "), clean(None)
     ('Küche', None, None)
     """
-    stripped = (text or "").strip()
+    stripped = " ".join((text or "").split())
     if not any("\x80" <= character <= "\xff" for character in stripped):
         return stripped or None
     try:

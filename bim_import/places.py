@@ -16,7 +16,7 @@ from bim_import.names import building_number, clean, door_number, first_name, un
 from bim_import.notices import Notices
 from bim_import.statements import placement_origin_m
 from bim_import.storeys import Level, Storey, number_storeys
-from bim_import.tree import STOREY_PLAN, Branch, BuildingTree, Tree, is_global_id, repeated_global_ids
+from bim_import.tree import STOREY_PLAN, Branch, BuildingTree, Tree, group_names, is_global_id, repeated_global_ids
 from bim_import.units import Units
 from twin.feature import PlaceDraft
 
@@ -94,9 +94,13 @@ class Draughtsman:
         known = list(heights)
         return {
             "geometry": None if shape is None else self.frame.to_crs84(shape),
-            "z_min_m": round(self.frame.height_m(min(known)), 3) if known else None,
-            "z_max_m": round(self.frame.height_m(max(known)), 3) if known else None,
+            "z_min_m": self.height_m(min(known)) if known else None,
+            "z_max_m": self.height_m(max(known)) if len(known) > 1 else None,
         }
+
+    def height_m(self, local_z_m: float) -> float:
+        """Return a height in the outer frame, to the millimetre."""
+        return round(self.frame.height_m(local_z_m), 3) + 0.0  # no minus zero
 
     def _drop_placeholders(self, spaces: Iterable[Any]) -> None:
         for space in spaces:
@@ -122,6 +126,11 @@ class _BuildingSheet:
         self.length_m = desk.units.length_m
         self.zero_m = (placement_origin_m(building.thing, self.length_m) or (0.0, 0.0, 0.0))[2]
         self.by_key = {desk.key(branch.thing): branch for branch in building.levels}
+        self._placed_m = {
+            branch.thing.id(): round(origin[2], 3)
+            for branch in building.levels
+            if (origin := placement_origin_m(branch.thing, self.length_m))
+        }
         self.ground_m: float | None = None
         self.storeys = self._storeys()
         self.doors: set[tuple[int | None, int | None, str]] = set()
@@ -162,12 +171,19 @@ class _BuildingSheet:
         return Level(key=self.desk.key(branch.thing), floor_m=floor_m, rooms=len(branch.spaces), clear_m=clear_m)
 
     def _drawn_floor_m(self, branch: Branch) -> float | None:
-        """The placement is what the geometry hangs on; Elevation is a remark that may differ from it."""
-        placed = placement_origin_m(branch.thing, self.length_m)
-        if placed is not None:
-            return placed[2]
+        """The placement is what the geometry hangs on; Elevation is a remark that may differ from it.
+
+        Only when all levels are placed at one height, as exporters without geometry do, is Elevation believed.
+        """
+        placed = self._placed_m.get(branch.thing.id())
         elevation = branch.thing.Elevation
-        return None if elevation is None else self.zero_m + elevation * self.length_m
+        flat = len(set(self._placed_m.values())) < len({level.thing.Elevation for level in self.building.levels})
+        if placed is not None and not (flat and elevation is not None):
+            return placed
+        if elevation is not None:
+            return float(self.zero_m + elevation * self.length_m)
+        drawn = self._bodies(branch.elements)
+        return min(body.z_min_m for body in drawn) if drawn else None
 
     def _ground_m(self, floors_m: list[float]) -> float | None:
         """Return the ground outside from ElevationOfTerrain, local metres; ``None`` when it says nothing useful."""
@@ -250,7 +266,7 @@ class _BuildingSheet:
         body = self.desk.bodies.get(space.id())
         name, long_name = clean(space.Name), clean(space.LongName)
         attributes = attributes_of(space, "space", self.desk.units)
-        groups = list(_groups(space))
+        groups = list(group_names(space))
         unit = attributes.get("unit_no") or unit_number(*groups, name, long_name)
         room = self._door(space, unit, storey, door_number(name))
         use = attributes.get("use") or code_of("space", "use", long_name) or code_of("space", "use", name)
@@ -330,18 +346,14 @@ class _BuildingSheet:
 
     def _counts(self, storeys: list[PlaceDraft], units: list[PlaceDraft]) -> dict[str, Any]:
         numbers = [storey.storey or 0 for storey in storeys]
-        address = address_of(self.building.thing, "BuildingAddress")
-        ground_m = self.ground_m
-        absolute = ground_m is not None and self.desk.frame.height_offset_m is not None
+        ground_m = None if self.desk.frame.height_offset_m is None else self.ground_m
         found = {
             "storey_count": sum(number > 0 for number in numbers) or None,
             "basement_count": sum(number < 0 for number in numbers) if numbers else None,
             "unit_count": len(units) or None,
-            "door_plate_no": address,
-            "ground_elevation_m": round(self.desk.frame.height_m(ground_m), 3)
-            if absolute and ground_m is not None
-            else None,
-            "ground_source": "stated" if absolute else None,
+            "ground_elevation_m": None if ground_m is None else self.desk.height_m(ground_m),
+            "ground_source": None if ground_m is None else "stated",
+            **address_of(self.building.thing),
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -361,19 +373,6 @@ class _BuildingSheet:
 def _body(mesh: kernel.Mesh) -> Body:
     heights = mesh.points[mesh.faces.ravel(), 2]
     return Body(float(heights.min()), float(heights.max()), footprint.plan_triangles(mesh.points, mesh.faces))
-
-
-def _groups(space: Any) -> Iterator[str]:
-    """Yield the names of the zones and groups a space is in, and of those these are in."""
-    for group in _groups_of(space):
-        for one in (group, *_groups_of(group)):
-            if name := clean(one.Name) or clean(getattr(one, "LongName", None)):
-                yield name
-
-
-def _groups_of(thing: Any) -> list[Any]:
-    relations: Iterable[Any] = getattr(thing, "HasAssignments", None) or ()
-    return [relation.RelatingGroup for relation in relations if relation.is_a("IfcRelAssignsToGroup")]
 
 
 def _space_name(name: str | None, long_name: str | None) -> str | None:

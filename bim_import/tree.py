@@ -1,9 +1,11 @@
 """The spatial tree of a model: which building and level everything belongs to."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from bim_import.names import clean
 
 ENVELOPE = ("IfcWall", "IfcSlab", "IfcRoof", "IfcCurtainWall", "IfcPlate")
 """Classes that make a building's outline; markers, furniture and terrain are kept out of it."""
@@ -129,3 +131,16 @@ def _stands_in_site(thing: Any, parents: dict[int, Any]) -> bool:
 def _envelope(model: Any) -> Iterator[Any]:
     for kind in ENVELOPE:
         yield from model.by_type(kind)
+
+
+def group_names(space: Any) -> Iterator[str]:
+    """Yield the names of the zones and groups a space is in, and of those these are in."""
+    for group in _groups_of(space):
+        for one in (group, *_groups_of(group)):
+            if name := clean(one.Name) or clean(getattr(one, "LongName", None)):
+                yield name
+
+
+def _groups_of(thing: Any) -> list[Any]:
+    relations: Iterable[Any] = getattr(thing, "HasAssignments", None) or ()
+    return [relation.RelatingGroup for relation in relations if relation.is_a("IfcRelAssignsToGroup")]

@@ -27,7 +27,8 @@ def read_units(model: Any) -> Units:
     """Return the units of the first IfcUnitAssignment; undeclared areas are squares of the length unit."""
     declared = {}
     for assignment in model.by_type("IfcUnitAssignment")[:1]:
-        declared = {getattr(unit, "UnitType", None): unit for unit in assignment.Units}
+        # The first of a kind is the project's; odd exporters add derived ones under the same kind.
+        declared = {getattr(unit, "UnitType", None): unit for unit in reversed(assignment.Units)}
     length = declared.get("LENGTHUNIT")
     length_m = 1.0 if length is None else unit_size(length)
     area = declared.get("AREAUNIT")
