@@ -11,19 +11,16 @@ import math
 from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
-from shapely.geometry.base import BaseGeometry
 
 from gis.errors import BadInput
+from gis.local import Floats, Geometry, move_points
 
-Geometry = TypeVar("Geometry", bound=BaseGeometry)
-Floats = npt.NDArray[np.float64]
 Move = Callable[[Floats, Floats], tuple[Floats, Floats]]
 
 _CHINA = (72.004, 0.8293, 137.8347, 55.8271)
@@ -82,9 +79,7 @@ def convert_geometry(geometry: Geometry, source: Datum | str, target: Datum | st
     >>> convert_geometry(shapely.Point(), "gcj02", "wgs84").is_empty
     True
     """
-    return shapely.transform(
-        geometry, lambda points: np.column_stack(convert(points[:, 0], points[:, 1], source, target))
-    )
+    return move_points(geometry, lambda points: np.column_stack(convert(points[:, 0], points[:, 1], source, target)))
 
 
 def to_crs84(geometry: Geometry, crs: str | int | CRS) -> Geometry:
@@ -109,7 +104,7 @@ def to_crs84(geometry: Geometry, crs: str | int | CRS) -> Geometry:
     gis.errors.BadInput: datum.outside_crs: A position lies outside the area of EPSG:4549. ...
     """
     transformer, area = _transformer(str(crs))
-    moved = shapely.transform(geometry, lambda points: np.column_stack(transformer.transform(*points.T)))
+    moved = move_points(geometry, lambda points: np.column_stack(transformer.transform(*points.T)))
     _check_area(shapely.get_coordinates(moved), area, str(crs))
     return moved
 

@@ -1,9 +1,10 @@
 """Metres around a place: a local plane, distances, buffers and boxes on the GRS80 ellipsoid of CGCS2000."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from gis.errors import BadInput
 
-Geometry = TypeVar("Geometry", bound=BaseGeometry)
+Geometry = TypeVar("Geometry", bound=BaseGeometry | npt.NDArray[np.object_])
 Floats = npt.NDArray[np.float64]
 
 _LEAST_RADIUS_M = 6_335_439.0
@@ -69,11 +70,11 @@ class LocalFrame:
 
     def forward(self, geometry: Geometry) -> Geometry:
         """Return a CRS84 geometry, or an array of them, in this frame's metres; Z is dropped, ``None`` stays."""
-        return shapely.transform(geometry, lambda points: np.column_stack(self.to_metres(*points.T)))
+        return move_points(geometry, lambda points: np.column_stack(self.to_metres(*points.T)))
 
     def inverse(self, geometry: Geometry) -> Geometry:
         """Return a geometry in this frame's metres, or an array of them, in CRS84; Z is dropped."""
-        return shapely.transform(geometry, lambda points: np.column_stack(self.to_degrees(*points.T)))
+        return move_points(geometry, lambda points: np.column_stack(self.to_degrees(*points.T)))
 
     def to_metres(self, lon_deg: npt.ArrayLike, lat_deg: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Return x east and y north, metres; arrays of any one shape."""
@@ -82,6 +83,18 @@ class LocalFrame:
     def to_degrees(self, x_m: npt.ArrayLike, y_m: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Return longitude and latitude, degrees."""
         return _transform(self, x_m, y_m, "INVERSE")
+
+
+def move_points(geometry: Geometry, move: Callable[[Floats], Floats]) -> Geometry:
+    """Return a geometry, or an array of them, with ``move`` applied to its points, an array of n x 2; Z is dropped.
+
+    >>> move_points(shapely.Point(1, 2, 3), lambda points: points + 1).wkt
+    'POINT (2 3)'
+    >>> move_points(np.array([None]), lambda points: points + 1).tolist()
+    [None]
+    """
+    moved: Geometry = shapely.transform(cast("Any", geometry), move)
+    return moved
 
 
 def area_m2(geometry: BaseGeometry) -> float:

@@ -1,0 +1,219 @@
+"""The one matcher: what keeps its code through a new survey, what a person must decide, and that order never matters."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from shapely import affinity, box
+
+from gis.local import LocalFrame
+from twin.matching import integrity, match
+from twin.minting import building_codes
+
+FRAME = LocalFrame(120.1536, 30.2874)
+BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "resurvey.py"
+
+# Footprints in whole metres, many of them overlapping and of one shape, to provoke ties.
+shapes = st.lists(
+    st.builds(
+        lambda x, y, width, depth: box(x, y, x + width, y + depth),
+        st.integers(0, 30),
+        st.integers(0, 30),
+        st.sampled_from((3, 6, 12)),
+        st.sampled_from((3, 6, 12)),
+    ),
+    max_size=12,
+    unique_by=lambda shape: shape.bounds,
+)
+
+
+def lonlat(metres):
+    return [None if shape is None else FRAME.inverse(shape) for shape in metres]
+
+
+def matched(new, old):
+    """Match shapes given in metres."""
+    return match(lonlat(new), dict(zip(old, lonlat(old.values()), strict=True)))
+
+
+def keyed(old):
+    return {f"K{at:02d}": shape for at, shape in enumerate(old)}
+
+
+def estate(count=12):
+    """Houses that differ enough for a common shift to be told."""
+    return keyed([box(40 * at, 0, 40 * at + 12 + at, 10 + at) for at in range(count)])
+
+
+def shifted(shapes, east, north):
+    return [affinity.translate(shape, east, north) for shape in shapes]
+
+
+def test_the_same_survey_matches_itself():
+    old = estate()
+    found = matched(list(old.values()), old)
+    assert {at: candidate.key for at, candidate in found.assigned.items()} == dict(enumerate(old))
+    assert all(candidate.score == pytest.approx(1) for candidate in found.assigned.values())
+    assert (found.altered, found.review, found.splits, found.merges, found.unmatched, found.gone) == ((),) * 6
+    assert found.shift_m == pytest.approx((0, 0), abs=1e-6)
+
+
+@pytest.mark.parametrize(("east", "north"), [(1.0, 0.5), (3.0, -4.0), (-9.0, 7.0)])
+def test_a_common_shift_is_found_and_taken_away(east, north):
+    old = estate()
+    found = matched(shifted(old.values(), east, north), old)
+    assert found.shift_m == pytest.approx((east, north), abs=1e-3)
+    assert [found.assigned[at].key for at in range(len(old))] == list(old)
+    assert found.altered == ()
+
+
+def test_few_buildings_give_no_evidence_of_a_common_shift():
+    old = estate(3)
+    assert matched(shifted(old.values(), 2, 0), old).shift_m == (0, 0)
+
+
+def test_a_shift_is_found_although_many_buildings_were_altered():
+    old = estate(20)
+    new = shifted(old.values(), 2, 1)
+    new[:6] = [affinity.scale(shape, 1.3, 1, origin=shape.exterior.coords[2]) for shape in new[:6]]
+    assert matched(new, old).shift_m == pytest.approx((2, 1), abs=0.01)
+
+
+@given(shapes, shapes, st.randoms())
+def test_the_order_of_the_input_does_not_matter(new, old, random):
+    def named(found, new):
+        """Say the result with outlines in place of indices."""
+        name = [shape.bounds for shape in new]
+        return (
+            {name[at]: candidate for at, candidate in found.assigned.items()},
+            {name[at] for at in found.altered},
+            {(name[doubt.index], doubt.reason, doubt.candidates) for doubt in found.review},
+            {(split.key, name[split.kept], frozenset(name[at] for at in split.parts)) for split in found.splits},
+            {(name[merge.index], merge.kept, merge.retired) for merge in found.merges},
+            {name[at] for at in found.unmatched},
+            found.gone,
+            found.shift_m,
+        )
+
+    old = keyed(old)
+    first = named(matched(new, old), new)
+    random.shuffle(new)
+    mixed = list(old.items())
+    random.shuffle(mixed)
+    assert named(matched(new, dict(mixed)), new) == first
+
+
+@given(shapes, shapes)
+def test_every_footprint_and_every_building_is_accounted_for_once(new, old):
+    old = keyed(old)
+    found = matched(new, old)
+    reviewed = [doubt.index for doubt in found.review]
+    assert sorted([*found.assigned, *reviewed, *found.unmatched]) == list(range(len(new)))
+    given_keys = [candidate.key for candidate in found.assigned.values()]
+    retired = [key for merge in found.merges for key in merge.retired]
+    assert len(set(given_keys + retired)) == len(given_keys + retired)
+    in_doubt = {candidate.key for doubt in found.review for candidate in doubt.candidates}
+    assert set(given_keys) | set(retired) | in_doubt | set(found.gone) == set(old)
+    assert not set(found.gone) & (set(given_keys) | set(retired) | in_doubt)
+    assert set(found.altered) <= set(found.assigned)
+
+
+def test_an_overlap_that_is_neither_small_nor_large_is_left_to_a_person():
+    found = matched([box(5, 0, 15, 10)], {"A": box(0, 0, 10, 10)})
+    (doubt,) = found.review
+    assert (doubt.index, doubt.reason, doubt.candidates[0].key) == (0, "weak", "A")
+    assert doubt.candidates[0].score == pytest.approx(1 / 3, abs=1e-4)
+    assert (found.gone, found.unmatched) == ((), ())
+
+
+def test_of_two_footprints_for_one_building_the_better_gets_the_code_and_the_other_is_contested():
+    found = matched([box(0, 0, 10, 14), box(0, 0, 10, 11)], {"A": box(0, 0, 10, 10)})
+    assert found.assigned[1].key == "A"
+    assert [(doubt.index, doubt.reason) for doubt in found.review] == [(0, "contested")]
+
+
+def test_buildings_that_only_touch_have_nothing_to_do_with_one_another():
+    found = matched([box(10, 0, 20, 10)], {"A": box(0, 0, 10, 10)})
+    assert (found.unmatched, found.gone) == ((0,), ("A",))
+
+
+def test_a_divided_building_leaves_its_code_to_the_largest_part():
+    found = matched([box(0, 0, 8, 10), box(8, 0, 20, 10), box(20, 0, 26, 10)], {"A": box(0, 0, 26, 10)})
+    (split,) = found.splits
+    assert (split.key, split.kept, split.parts) == ("A", 1, (0, 2))
+    assert found.assigned[1].key == "A"
+    assert (found.unmatched, found.gone, found.review) == ((0, 2), (), ())
+
+
+def test_a_row_divided_into_many_houses_is_still_a_division():
+    found = matched([box(5 * at, 0, 5 * at + 5, 8) for at in range(8)], {"A": box(0, 0, 40, 8)})
+    (split,) = found.splits
+    assert len(split.parts) == 7
+    assert found.assigned[split.kept].key == "A"
+
+
+def test_united_buildings_keep_the_code_of_the_largest():
+    found = matched([box(0, 0, 26, 10)], {"A": box(0, 0, 8, 10), "B": box(8, 0, 20, 10), "C": box(20, 0, 26, 10)})
+    (merge,) = found.merges
+    assert (merge.index, merge.kept, merge.retired) == (0, "B", ("A", "C"))
+    assert found.assigned[0].key == "B"
+    assert found.gone == ()
+
+
+def test_a_tower_on_a_podium_is_no_division_of_the_podium():
+    podium, tower = box(0, 0, 60, 40), box(5, 5, 15, 15)
+    found = matched([podium, tower], {"podium": podium, "tower": tower})
+    assert [found.assigned[at].key for at in (0, 1)] == ["podium", "tower"]
+    assert (found.splits, found.merges) == ((), ())
+
+
+def test_half_of_a_building_pulled_down_is_an_alteration_not_a_division():
+    found = matched([box(0, 0, 12, 10)], {"A": box(0, 0, 20, 10)})
+    assert found.assigned[0].key == "A"
+    assert found.altered == (0,)
+    assert found.splits == ()
+
+
+def test_a_shed_surveyed_anew_is_not_called_altered():
+    found = matched([box(0.3, 0.2, 3.2, 3.1)], {"A": box(0, 0, 3, 3)})
+    assert found.assigned[0].key == "A"
+    assert found.altered == ()
+
+
+def test_footprints_without_area_are_new_and_buildings_without_area_are_gone():
+    house = box(0, 0, 10, 10)
+    found = matched([None, shapely.Polygon(), shapely.Point(1, 1), house], {"A": house, "B": None})
+    assert found.assigned[3].key == "A"
+    assert found.unmatched == (0, 1, 2)
+    assert found.gone == ("B",)
+    assert matched([None], {"B": None}).gone == ("B",)
+
+
+def test_a_self_crossing_outline_is_mended_before_it_is_compared():
+    crossed = shapely.Polygon([(0, 0), (10, 0), (10, 10), (4, -0.5), (0, 10)])
+    assert not crossed.is_valid
+    found = matched([crossed], {"A": crossed})
+    assert found.assigned[0].score == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("cells", "verdict"), [(0, "exact"), (1, "near"), (2, "drift")])
+def test_integrity_tells_how_far_a_building_has_left_its_code(cells, verdict):
+    footprint = FRAME.inverse(box(-5, -5, 5, 5))
+    (key,) = building_codes([footprint], [])
+    assert integrity(key, affinity.translate(footprint, cells / 14400, -cells / 14400)) == verdict
+
+
+@pytest.mark.parametrize("shift_m", [1.0, 3.0])
+def test_at_least_99_percent_of_a_town_keep_their_codes_and_no_error_is_silent(shift_m):
+    spec = importlib.util.spec_from_file_location("resurvey", BENCHMARK)
+    resurvey = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(resurvey)
+    score = resurvey.score(resurvey.resurvey(np.random.default_rng(20), 38, shift_m))
+    assert score.asked >= 2_000
+    assert score.right / score.asked >= 0.99
+    assert score.wrong_silent == 0
+    assert score.by_code / score.asked < 0.85
