@@ -104,12 +104,12 @@ class Importer:
         notices: list[LifangError] = []
         rows = read_features(path, crs=crs, encoding=encoding, layer=table, on_warning=notices.append)
         self._check_rows(rows, path.name, crs)
-        columns = map_columns(declared, rows[0].properties) if rows else None
+        columns = map_columns(declared, list(rows[0].properties)) if rows else None
         batch = self._batch(path)
         if columns is None:
             taken = Taken(problems=[f"{path.name} holds no rows"])
         elif layer == "building":
-            places = building_drafts(declared, rows, columns, dem=_dem(dem), on_problem=notices.append)
+            places = building_drafts(declared, rows, columns, notices.append, _dem(dem))
             taken = self._store.write(lambda transaction: take_places(transaction, places, batch)).result()
         else:
             records = record_drafts(declared, rows, columns, notices.append)

@@ -162,10 +162,13 @@ class _PlaceIntake:
         for index, found in matching.assigned.items():
             codes[rest[index].key] = found.key
         for doubt in matching.review:
+            draft, names = rest[doubt.index], ", ".join(candidate.key for candidate in doubt.candidates)
             self._taken.problems.append(
-                f"{rest[doubt.new].name or rest[doubt.new].key} may be {', '.join(doubt.candidates)}"
-                f" ({doubt.reason}); it got a code of its own"
+                f"{draft.name or draft.key} may be {names} ({doubt.reason}); it got a code of its own"
             )
+        for merge in matching.merges:
+            names = ", ".join(merge.retired)
+            self._taken.problems.append(f"{merge.kept} seems to have absorbed {names}, which stand unchanged")
         return codes
 
     def _by_identifier(self, draft: PlaceDraft, standing: Mapping[str, Feature]) -> str | None:

@@ -1,0 +1,64 @@
+"""A real service on a real socket for each test module's needs."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from api.app import create_app
+from layers.catalogue import load_catalogue
+from layers.device.types import load_device_types
+from twin.embedded import EmbeddedStore
+
+
+class Service:
+    """A running service: its store, and a client that speaks to it."""
+
+    def __init__(self, store: EmbeddedStore, url: str) -> None:
+        self.store = store
+        self.url = url
+        self.client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+
+    def put(self, *features):
+        return self.store.write(lambda tx: [tx.put(feature) for feature in features]).result()
+
+
+@contextmanager
+def serving(path: Path) -> Iterator[Service]:
+    catalogue = load_catalogue()
+    store = EmbeddedStore(path, catalogue)
+    app = create_app(store, catalogue, load_device_types(), public_origin="http://127.0.0.1")
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the service did not start"
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    service = Service(store, f"http://127.0.0.1:{port}")
+    try:
+        yield service
+    finally:
+        service.client.close()
+        server.should_exit = True
+        thread.join()
+        store.close()
+
+
+@pytest.fixture
+def service(tmp_path):
+    with serving(tmp_path / "twin.gpkg") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def serving_at(tmp_path_factory):
+    """Return a function that opens a service on an empty store of its own."""
+    return lambda: serving(tmp_path_factory.mktemp("twin") / "twin.gpkg")
