@@ -11,7 +11,7 @@ from gis.dem import Dem
 from gis.errors import BadInput, LifangError
 from gis.read import Row
 from layers.columns import ColumnMap, map_columns
-from layers.values import storey_number, typed, unit_number
+from layers.values import cell_text, storey_number, typed, unit_number
 from twin.declaration import Layer
 from twin.feature import PlaceDraft, RecordDraft
 
@@ -96,7 +96,7 @@ class _Reader:
             if cell is None or cell == "":
                 continue
             try:
-                where[role] = _PLACE_READERS.get(role, str)(cell)
+                where[role] = _PLACE_READERS.get(role, cell_text)(cell)
             except ValueError as error:
                 self._tell(row, "layer.bad_value", f"{column}: {error}", f"Mend {column} in this row.", role)
         return where

@@ -53,7 +53,7 @@ def storey_number(cell: Any) -> int:
         ...
     ValueError: '0' is no storey
     """
-    found = _STOREY.fullmatch(folded(_text(cell)) if "-" not in str(cell) else str(cell).strip().casefold())
+    found = _STOREY.fullmatch(re.sub(r"\s", "", unicodedata.normalize("NFKC", cell_text(cell))).casefold())
     if not found or int(found["number"]) == 0:
         raise ValueError(f"{cell!r} is no storey")
     return -int(found["number"]) if found["below"] else int(found["number"])
@@ -65,21 +65,25 @@ def unit_number(cell: Any) -> int:
     >>> unit_number("2单元"), unit_number(1)
     (2, 1)
     """
-    found = re.fullmatch(r"u?(\d{1,2})(?:单元)?", folded(_text(cell)))
+    found = re.fullmatch(r"u?(\d{1,2})(?:单元)?", folded(cell_text(cell)))
     if not found or int(found[1]) == 0:
         raise ValueError(f"{cell!r} is no unit number")
     return int(found[1])
 
 
-def _text(cell: Any) -> str:
-    # Spreadsheets turn the text 101 into the number 101.0.
+def cell_text(cell: Any) -> str:
+    """Return a cell as text; a whole number has no decimals, because spreadsheets turn the text 101 into 101.0.
+
+    >>> cell_text(101.0), cell_text(" 0101 ")
+    ('101', '0101')
+    """
     whole = isinstance(cell, float) and cell.is_integer()
     return str(int(cell) if whole else cell).strip()
 
 
 def _number(cell: Any) -> float:
     try:
-        return float(unicodedata.normalize("NFKC", _text(cell)))
+        return float(unicodedata.normalize("NFKC", cell_text(cell)))
     except ValueError:
         raise ValueError(f"{cell!r} is not a number") from None
 
@@ -95,14 +99,14 @@ def _integer(cell: Any) -> int:
 
 
 def _boolean(cell: Any) -> bool:
-    word = folded(_text(cell))
+    word = folded(cell_text(cell))
     if word not in _YES | _NO:
         raise ValueError(f"{cell!r} is neither yes nor no")
     return word in _YES
 
 
 def _moment(cell: Any) -> str:
-    text = _text(cell)
+    text = cell_text(cell)
     day = _DAY.fullmatch(text)
     try:
         if day:
@@ -134,7 +138,7 @@ def _code(field: FieldDeclaration, value: Any) -> Any:
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
-    "string": _text,
+    "string": cell_text,
     "integer": _integer,
     "number": _number,
     "boolean": _boolean,

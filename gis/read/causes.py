@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from pyproj import CRS, Transformer
 
+from gis.datum import cgcs2000_zone
+
 CRS84 = "OGC:CRS84"
 
-# CGCS2000 in 3-degree zones 25 to 45: EPSG:4513 on with the zone number before the easting, EPSG:4534 on without.
-_FIRST_ZONE, _LAST_ZONE, _WITH_NUMBER, _WITHOUT_NUMBER = 25, 45, 4513, 4534
+# 3-degree zones of CGCS2000; each has a frame with the zone number before the easting and one without.
+_ZONES = range(25, 46)
 _NEAR_AREA_DEG = 6.0
 
 
@@ -52,7 +54,11 @@ def zone_of_meridian(crs: CRS, shift_deg: float) -> str | None:
     """
     meridian = re.search(r"CM (\d+)E", crs.name)
     zone = round((int(meridian.group(1)) + shift_deg) / 3) if meridian else 0
-    return f"EPSG:{_WITHOUT_NUMBER + zone - _FIRST_ZONE}" if _FIRST_ZONE <= zone <= _LAST_ZONE else None
+    return _zone_frame(zone, numbered=False) if zone in _ZONES else None
+
+
+def _zone_frame(zone: int, *, numbered: bool) -> str:
+    return f"EPSG:{cgcs2000_zone(zone * 3, prefix=numbered)}"
 
 
 def _zone(x: float, y: float, crs: CRS, *, swapped: bool = False) -> Cause | None:
@@ -60,12 +66,12 @@ def _zone(x: float, y: float, crs: CRS, *, swapped: bool = False) -> Cause | Non
         return None
     axes = "northing stands before easting, and " if swapped else ""
     zone, frame_has_number = int(x // 1_000_000), _false_easting(crs) > 1_000_000
-    if _FIRST_ZONE <= zone <= _LAST_ZONE and not frame_has_number:
-        named = f"EPSG:{_WITH_NUMBER + zone - _FIRST_ZONE}"
+    if zone in _ZONES and not frame_has_number:
+        named = _zone_frame(zone, numbered=True)
         return Cause(f"{axes}the easting carries zone number {zone}", f"Name the frame with --crs {named}.")
     if 0 < x < 1_000_000 and frame_has_number and not swapped:
         zone = int(_false_easting(crs) // 1_000_000)
-        named = f"EPSG:{_WITHOUT_NUMBER + zone - _FIRST_ZONE}"
+        named = _zone_frame(zone, numbered=False)
         return Cause("the easting lacks the frame's zone number", f"Name the frame with --crs {named}.")
     return None
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Geod
 from shapely.geometry.base import BaseGeometry
 
+from gis.datum import Datum, convert
 from gis.errors import BadInput
 from gis.read.causes import zone_of_meridian
 from gis.read.row import Row
@@ -71,12 +72,22 @@ def _distance_km(points: NDArray[np.float64], bounds: Bounds) -> float:
 def _likely_cause(points: NDArray[np.float64], bounds: Bounds, max_km: float, crs: str | None) -> tuple[str, str]:
     if _distance_km(points[:, ::-1], bounds) <= max_km:
         return ": latitude stands before longitude", "Swap the two axes or columns."
+    for datum in (Datum.GCJ02, Datum.BD09):
+        if _distance_km(_unshifted(points, datum), bounds) <= max_km:
+            return f": it has the shift of the map datum {datum.upper()}", f"Read it with --crs {datum}."
     for shift in _meridian_shifts():
         if crs and _distance_km(points + np.array([shift, 0]), bounds) <= max_km:
             named = zone_of_meridian(CRS.from_user_input(crs), shift)
             if named:
                 return f": the zone is {abs(shift)} degrees off", f"Name the frame with --crs {named}."
     return "", "Name the frame it really is in with --crs, or import it into the community it belongs to."
+
+
+def _unshifted(points: NDArray[np.float64], datum: Datum) -> NDArray[np.float64]:
+    try:
+        return np.column_stack(convert(points[:, 0], points[:, 1], datum, Datum.WGS84))
+    except BadInput:
+        return points  # the shifted datums exist in China only, so this is not the cause
 
 
 def _meridian_shifts() -> Iterable[int]:

@@ -1,11 +1,13 @@
 """The one door for files: which reader, which frame, what to mend and what to refuse."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import shapely
 from pyproj import CRS
 
+from gis.datum import Datum, convert_geometry
 from gis.errors import BadInput, NotFound
 from gis.read.causes import CRS84
 from gis.read.frame import parse_crs, to_crs84
@@ -15,6 +17,7 @@ from gis.read.tables import Table, read_csv, read_excel
 from gis.read.vector import read_vector
 
 _VECTOR = (".gpkg", ".shp", ".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson", ".pbf")
+_SHIFTED = {"gcj02": Datum.GCJ02, "gcj-02": Datum.GCJ02, "bd09": Datum.BD09, "bd-09": Datum.BD09}
 _CSV, _EXCEL = (".csv", ".txt", ".tsv"), (".xlsx",)
 
 
@@ -34,7 +37,8 @@ def read_features(
 
     Args:
         path: The file; of a shapefile the .shp.
-        crs: The frame, when the file does not say or says it wrongly. Longitude and latitude columns of a table
+        crs: The frame, when the file does not say or says it wrongly; ``gcj02`` and ``bd09`` name the shifted
+            degrees of Chinese web maps. Longitude and latitude columns of a table
             are CGCS2000 or WGS 84 unless this says otherwise.
         encoding: The encoding of the text, when detection must not decide.
         layer: Which layer of a GeoPackage or sheet of a workbook, when there are several.
@@ -47,7 +51,7 @@ def read_features(
         NotFound: ``gis.no_file``.
         BadInput: ``gis.format``, ``gis.unreadable``, ``gis.empty``, ``gis.missing_part``, ``gis.encoding``,
             ``gis.which_layer``, ``gis.no_crs``, ``gis.unknown_crs``, ``gis.bad_position``, ``gis.half_position``,
-            ``gis.column_twice``.
+            ``gis.column_twice``, ``datum.outside_china``.
 
     >>> read_features(Path("nowhere.shp"), on_warning=print)
     Traceback (most recent call last):
@@ -59,7 +63,7 @@ def read_features(
     if suffix in _VECTOR:
         file = read_vector(path, encoding, layer, on_warning)
         rows = to_crs84(file.rows, _frame(path, file.crs, crs, on_warning), path.name, on_warning)
-        return list(_mended(rows, path.name, on_warning))
+        return list(_mended(_unshifted(rows, crs), path.name, on_warning))
     table = read_csv(path, encoding, on_warning) if suffix in _CSV else read_excel(path, layer, on_warning)
     return _place_table(table, path, crs, on_warning)
 
@@ -87,6 +91,8 @@ def _frame(path: Path, stated: str | None, wanted: str | None, on_warning: OnWar
             file=path.name,
             parameter="crs",
         )
+    if wanted and wanted.casefold() in _SHIFTED:
+        return parse_crs(CRS84, path.name)
     frame = parse_crs(wanted or stated or "", path.name)
     if wanted and stated and parse_crs(stated, path.name) != frame:
         on_warning(
@@ -104,7 +110,17 @@ def _place_table(table: Table, path: Path, crs: str | None, on_warning: OnWarnin
     if not table.positioned:
         return table.rows
     frame = _frame(path, CRS84 if table.in_degrees and crs is None else None, crs, on_warning)
-    return to_crs84(table.rows, frame, path.name, on_warning)
+    return list(_unshifted(to_crs84(table.rows, frame, path.name, on_warning), crs))
+
+
+def _unshifted(rows: Iterable[Row], crs: str | None) -> Iterator[Row]:
+    """Undo the shift of Chinese web maps, when the file was said to have it."""
+    datum = _SHIFTED.get((crs or "").casefold())
+    for row in rows:
+        if datum is None or row.geometry is None:
+            yield row
+        else:
+            yield replace(row, geometry=convert_geometry(row.geometry, datum, Datum.WGS84))
 
 
 def _mended(rows: Iterable[Row], file: str, on_warning: OnWarning) -> Iterator[Row]:

@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,9 +42,10 @@ def read_vector(path: Path, encoding: str | None, layer: str | None, on_warning:
         shapefile.check_parts(path)
     name = known_encoding(encoding) if encoding else _encoding(path, on_warning)
     try:
-        meta, _, wkb, columns = pyogrio.raw.read(
-            str(path), layer=_layer(path, layer), encoding=name, datetime_as_string=True
-        )
+        with _remarks(path, on_warning):
+            meta, _, wkb, columns = pyogrio.raw.read(
+                str(path), layer=_layer(path, layer), encoding=name, datetime_as_string=True
+            )
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError) as error:
         reason = str(error).split(";")[0]
         raise BadInput(
@@ -61,6 +64,16 @@ def read_vector(path: Path, encoding: str | None, layer: str | None, on_warning:
     if not len(wkb if wkb is not None else columns[0] if columns else ()):
         raise BadInput("gis.empty", f"{path.name} holds no features.", "Send a file with features.", file=path.name)
     return VectorFile(_rows(path, meta, wkb, columns, on_warning), meta["crs"])
+
+
+@contextmanager
+def _remarks(path: Path, on_warning: OnWarning) -> Iterator[None]:
+    """Hand over what GDAL remarks on the way; it says so through Python's warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
+        yield
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        on_warning(BadInput("gis.remark", f"{path.name}: {message}", file=path.name))
 
 
 def _encoding(path: Path, on_warning: OnWarning) -> str | None:
