@@ -62,7 +62,9 @@ def folded(text: str) -> str:
     >>> folded(" Building_No "), folded("Ｘ坐标"), folded("")
     ('buildingno', 'x坐标', '')
     """
-    return re.sub(r"[\s_\-]", "", unicodedata.normalize("NFKC", text)).casefold()
+    bare = re.sub(r"[\s_\-]", "", unicodedata.normalize("NFKC", text))
+    # Folding case can take letters apart again.
+    return unicodedata.normalize("NFKC", bare.casefold())
 
 
 def _claimed(layer: Layer, field: FieldDeclaration, headers: Iterable[str]) -> list[str]:

@@ -95,8 +95,9 @@ class _Reader:
             cell = row.properties.get(column)
             if cell is None or cell == "":
                 continue
+            read: Callable[[Any], Any] = _PLACE_READERS.get(role, cell_text)
             try:
-                where[role] = _PLACE_READERS.get(role, cell_text)(cell)
+                where[role] = read(cell)
             except ValueError as error:
                 self._tell(row, "layer.bad_value", f"{column}: {error}", f"Mend {column} in this row.", role)
         return where
