@@ -239,8 +239,11 @@ def encode_3d(lon_deg: float, lat_deg: float, ellipsoidal_height_m: float | None
     gis.errors.BadInput: beidou.no_height: A 3-D code needs the ellipsoidal height. ...
     """
     if ellipsoidal_height_m is None:
-        cure = "Add the height anomaly of the place to the normal height, or use the plane code."
-        raise BadInput("beidou.no_height", "A 3-D code needs the ellipsoidal height.", cure)
+        raise BadInput(
+            "beidou.no_height",
+            "A 3-D code needs the ellipsoidal height.",
+            "Add the height anomaly of the place to the normal height, or use the plane code.",
+        )
     plane = encode(lon_deg, lat_deg, level)
     height = encode_height(ellipsoidal_height_m, level)
     pieces = [plane[0], height[0]]
@@ -265,9 +268,13 @@ def decode_3d(code: str) -> Cell3D:
     """
     level = next((step for step in LEVELS if _solid_length(step) == len(code)), None)
     if level is None:
-        message = f"{code!r} has {len(code)} characters; no level of the 3-D code has so many."
-        cure = f"3-D codes have {', '.join(str(_solid_length(step)) for step in LEVELS)} characters."
-        raise BadInput("beidou.bad_length", message, cure, length=len(code))
+        lengths = ", ".join(str(_solid_length(step)) for step in LEVELS)
+        raise BadInput(
+            "beidou.bad_length",
+            f"{code!r} has {len(code)} characters; no level of the 3-D code has so many.",
+            f"3-D codes have {lengths} characters.",
+            length=len(code),
+        )
     plane, height, at = code[0], code[1], 2
     for step in range(1, level + 1):
         across, up = _width(_plane_digits(step)), _width(height_digits(step))
@@ -326,9 +333,12 @@ def _digit(code: str, position: int, alphabet: str) -> int:
 
 
 def _bad_character(code: str, position: int, rule: str) -> BadInput:
-    message = f"{code[position]!r} cannot stand at position {position} of {code!r}."
-    cure = f"Read the code again: {rule} there, in upper case."
-    return BadInput("beidou.bad_character", message, cure, position=position)
+    return BadInput(
+        "beidou.bad_character",
+        f"{code[position]!r} cannot stand at position {position} of {code!r}.",
+        f"Read the code again: {rule} there, in upper case.",
+        position=position,
+    )
 
 
 def _plane_digits(level: int) -> slice:

@@ -127,8 +127,12 @@ def cgcs2000_zone(lon_deg: float, *, prefix: bool = False) -> int:
     gis.errors.BadInput: datum.no_zone: CGCS2000 has no 3-degree zone at 0.0°. ...
     """
     if not 73.5 <= lon_deg < 136.5:
-        cure = "Give a longitude from 73.5 to 136.5 degrees."
-        raise BadInput("datum.no_zone", f"CGCS2000 has no 3-degree zone at {lon_deg}°.", cure, lon_deg=lon_deg)
+        raise BadInput(
+            "datum.no_zone",
+            f"CGCS2000 has no 3-degree zone at {lon_deg}°.",
+            "Give a longitude from 73.5 to 136.5 degrees.",
+            lon_deg=lon_deg,
+        )
     zone = math.floor(lon_deg / 3 + 0.5)
     return zone - 25 + (4513 if prefix else 4534)
 

@@ -52,8 +52,11 @@ def layer_of(ellipsoidal_height_m: float) -> int:
     ratio = ellipsoidal_height_m / EARTH_RADIUS_M
     exact = math.log1p(ratio) / _STEP * _LAYERS_PER_STEP if ratio > -1 else math.nan
     if not abs(exact) < _LIMIT - 1:
-        cure = "Give the height above the ellipsoid in metres."
-        raise BadInput("beidou.height", f"{ellipsoidal_height_m} m is outside the grid.", cure)
+        raise BadInput(
+            "beidou.height",
+            f"{ellipsoidal_height_m} m is outside the grid.",
+            "Give the height above the ellipsoid in metres.",
+        )
     nearest = round(exact)
     return nearest if abs(exact - nearest) < 1e-6 else math.floor(exact)
 
@@ -113,6 +116,9 @@ def _field(digits: str, level: int, bits: int) -> int:
     legal = digits[0] in "01" and all(letter in _HEX[:base] for letter in text)
     value = int(text, max(base, 10)) if legal else _LIMIT
     if value >= 1 << bits:
-        message = f"{digits!r} is not a height code: {text!r} has no meaning at level {level}."
-        raise BadInput("beidou.bad_height", message, "Read the code again; the sign is 0 or 1, level 1 is 00 to 63.")
+        raise BadInput(
+            "beidou.bad_height",
+            f"{digits!r} is not a height code: {text!r} has no meaning at level {level}.",
+            "Read the code again; the sign is 0 or 1, level 1 is 00 to 63.",
+        )
     return value

@@ -52,8 +52,11 @@ class LocalFrame:
     def __post_init__(self) -> None:
         """Refuse an origin that is not on the earth."""
         if not (abs(self.lon_deg) <= 180 and abs(self.lat_deg) <= 90):
-            message = f"There is no position ({self.lon_deg}, {self.lat_deg})."
-            raise BadInput("local.origin", message, "Give longitude, then latitude, in degrees.")
+            raise BadInput(
+                "local.origin",
+                f"There is no position ({self.lon_deg}, {self.lat_deg}).",
+                "Give longitude, then latitude, in degrees.",
+            )
 
     @classmethod
     def around(cls, *geometries: BaseGeometry | None) -> "LocalFrame":

@@ -19,6 +19,8 @@ from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from gis import beidou
+from gis.datum import Datum, convert_geometry
+from gis.errors import BadInput
 from gis.local import LocalFrame, move_points
 from twin.minting import derive_grid
 
@@ -149,6 +151,30 @@ def match(new: Sequence[BaseGeometry | None], old: Mapping[str, BaseGeometry | N
     return _report(found, altered, order, keys, shift)
 
 
+def shifted_datum(new: Sequence[BaseGeometry | None], old: Mapping[str, BaseGeometry | None]) -> Datum | None:
+    """Return the map datum that a new survey was left in by mistake, ``None`` when there is no sign of one.
+
+    The sign: put back from GCJ-02 or BD-09, half of the footprints or more fall on old ones of like size, and at least
+    twice as many as do unmoved. Such a survey lies hundreds of metres away and would be taken for a new town.
+
+    Args:
+        new: Footprints said to be CRS84.
+        old: Footprints of the buildings now valid, CRS84, by key.
+
+    >>> shifted_datum([], {}) is None
+    True
+    """
+    here, there = _polygons(new), _polygons([old[key] for key in sorted(old)])
+    try:
+        put_back = {datum: convert_geometry(here, datum, Datum.WGS84) for datum in Datum}
+    except BadInput:
+        return None  # outside China there is no other datum to be in
+    hits = {datum: _coinciding(shapes, there) for datum, shapes in put_back.items()}
+    likely = max(Datum, key=lambda datum: hits[datum])
+    enough = max(_LEAST_PAIRS, shapely.is_geometry(here).sum() / 2, 2 * hits[Datum.WGS84])
+    return likely if likely is not Datum.WGS84 and hits[likely] >= enough else None
+
+
 def integrity(key: str, footprint: BaseGeometry) -> Literal["exact", "near", "drift"]:
     """Tell whether a footprint (CRS84) still lies where its code was anchored; a code is never renamed for it.
 
@@ -226,6 +252,7 @@ def _report(
     pairs_in_doubt = [pair for pairs in found.doubts.values() for pair in pairs]
     spoken_for = {pair.whole for pair in (*found.assigned.values(), *pairs_in_doubt)}
     spoken_for |= {pair.whole for pieces in found.merges.values() for pair in pieces}
+    told = found.assigned.keys() | found.doubts.keys()
     return Matching(
         assigned=MappingProxyType({index[at]: _candidate(pair, keys) for at, pair in found.assigned.items()}),
         altered=tuple(sorted(index[at] for at in altered)),
@@ -240,7 +267,7 @@ def _report(
             Merge(index[at], keys[pieces[0].whole], tuple(sorted(keys[pair.whole] for pair in pieces[1:])))
             for at, pieces in sorted(found.merges.items(), key=lambda item: index[item[0]])
         ),
-        unmatched=tuple(sorted(index[at] for at in range(len(index)) if at not in found.assigned | found.doubts)),
+        unmatched=tuple(sorted(index[at] for at in range(len(index)) if at not in told)),
         gone=tuple(key for at, key in enumerate(keys) if at not in spoken_for),
         shift_m=(float(shift[0]), float(shift[1])),
     )
@@ -281,13 +308,25 @@ def _common_shift(new: Shapes, old: Shapes) -> Floats:
     shift, centres, tree = np.zeros(2), shapely.centroid(new), STRtree(shapely.centroid(old))
     for radius_m in _SEARCH_M:
         here, there = tree.query_nearest(_moved(centres, -shift), max_distance=radius_m)
-        ratio = shapely.area(new[here]) / shapely.area(old[there])
-        like = (ratio < _LIKE_AREA) & (ratio > 1 / _LIKE_AREA)
+        like = _like(new[here], old[there])
         if like.sum() < _LEAST_PAIRS:
             return shift
         ways = shapely.get_coordinates(centres[here[like]]) - shapely.get_coordinates(tree.geometries[there[like]])
         shift = np.median(ways, axis=0)
     return shift
+
+
+def _coinciding(new: Shapes, old: Shapes) -> int:
+    """Count the new shapes, CRS84, with an old one of like area within reach of a survey's shift."""
+    after, before = _in_metres(new, old)
+    here, there = STRtree(shapely.centroid(before)).query_nearest(shapely.centroid(after), max_distance=_SEARCH_M[1])
+    return len(np.unique(here[_like(after[here], before[there])]))
+
+
+def _like(one: Shapes, other: Shapes) -> npt.NDArray[np.bool_]:
+    ratio = shapely.area(one) / shapely.area(other)
+    alike: npt.NDArray[np.bool_] = (ratio < _LIKE_AREA) & (ratio > 1 / _LIKE_AREA)
+    return alike
 
 
 def _moved(shapes: Shapes, step_m: Floats) -> Shapes:

@@ -99,8 +99,12 @@ def storey_key(building: str, unit: int | None, storey: int) -> str:
     ('N51H0429733232-0-U00-F05', 'N51H0429733232-0-U02-B01')
     """
     if not 1 <= abs(storey) <= 99:
-        cure = "Number storeys 1, 2, 3 … upwards from the ground and -1, -2 … downwards."
-        raise BadInput("code.bad_storey", f"There is no storey {storey}.", cure, storey=storey)
+        raise BadInput(
+            "code.bad_storey",
+            f"There is no storey {storey}.",
+            "Number storeys 1, 2, 3 upwards from the ground and -1, -2 downwards.",
+            storey=storey,
+        )
     return f"{unit_key(building, unit)}-{'F' if storey > 0 else 'B'}{abs(storey):02d}"
 
 
@@ -170,8 +174,12 @@ def _footprints(footprints: Sequence[BaseGeometry]) -> npt.NDArray[np.object_]:
     shapes = np.array(footprints, dtype=object)
     bare = np.flatnonzero(~(shapely.area(shapes) > 0))
     if bare.size:
-        cure = "Give a polygon in CRS84 degrees."
-        raise BadInput("code.no_area", f"Footprint {bare[0]} has no area.", cure, index=int(bare[0]))
+        raise BadInput(
+            "code.no_area",
+            f"Footprint {bare[0]} has no area.",
+            "Give a polygon in CRS84 degrees.",
+            index=int(bare[0]),
+        )
     return shapes
 
 

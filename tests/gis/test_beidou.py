@@ -55,6 +55,11 @@ def test_the_layers_reproduce_annex_c():
         assert height_km(int(n) + 1) - height_km(int(n)) == pytest.approx(km, rel=1e-9)
 
 
+@pytest.mark.parametrize(("height_m", "code"), VECTORS["heights"]["codes"].items())
+def test_heights_are_coded_as_other_programs_do(height_m, code):
+    assert height_code.encode_height(float(height_m), 10) == code
+
+
 @given(longitudes, latitudes, levels)
 def test_a_cell_holds_the_position_it_was_coded_from(lon, lat, level):
     west, south, east, north = beidou.decode(beidou.encode(lon, lat, level)).bounds

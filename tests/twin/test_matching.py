@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import affinity, box
 
+from gis.datum import Datum, convert_geometry
 from gis.local import LocalFrame
-from twin.matching import integrity, match
+from twin.matching import integrity, match, shifted_datum
 from twin.minting import building_codes
 
 FRAME = LocalFrame(120.1536, 30.2874)
@@ -198,6 +199,20 @@ def test_a_self_crossing_outline_is_mended_before_it_is_compared():
     assert not crossed.is_valid
     found = matched([crossed], {"A": crossed})
     assert found.assigned[0].score == pytest.approx(1)
+
+
+@pytest.mark.parametrize("datum", [Datum.GCJ02, Datum.BD09])
+def test_a_survey_left_in_a_shifted_map_datum_is_told(datum):
+    old = dict(zip(estate(), lonlat(estate().values()), strict=True))
+    new = [convert_geometry(shape, Datum.WGS84, datum) for shape in lonlat(shifted(estate().values(), 1, -2))]
+    assert shifted_datum([*new, None], old) is datum
+
+
+def test_a_survey_in_the_right_place_or_of_another_place_is_not_called_shifted():
+    old = dict(zip(estate(), lonlat(estate().values()), strict=True))
+    assert shifted_datum(lonlat(shifted(estate().values(), 3, 3)), old) is None
+    assert shifted_datum(lonlat(shifted(estate().values(), 900, 900)), old) is None
+    assert shifted_datum([affinity.translate(shape, -110, 0) for shape in old.values()], old) is None
 
 
 @pytest.mark.parametrize(("cells", "verdict"), [(0, "exact"), (1, "near"), (2, "drift")])

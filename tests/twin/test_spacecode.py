@@ -171,6 +171,13 @@ def test_the_administrative_prefix_is_no_part_of_the_identity():
     assert prefixed.text == "330106.N51H0429733232-0-I"
 
 
+@pytest.mark.parametrize(("cell", "reference", "digits"), VECTORS["offsets"]["cells"])
+def test_offset_digits_are_those_of_the_published_reference_codes(cell, reference, digits):
+    there, here = beidou.decode(cell).bounds, beidou.decode(reference).bounds
+    east, north = (round((there[axis] - here[axis]) * 900) for axis in (0, 1))  # level-5 cells measure 4 seconds
+    assert offset_segment(8 * east, 8 * north) == f"G{digits}00"
+
+
 @given(st.integers(-56, 63), st.integers(-56, 63))
 def test_an_offset_reads_back(east, north):
     segment = offset_segment(east, north)
