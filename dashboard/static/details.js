@@ -1,0 +1,111 @@
+import { h } from "./dom.js";
+import { SEVERITIES } from "./palette.js";
+
+const MOST_DEVICES = 40;
+const MOST_ATTRIBUTES = 16;
+
+/** What is known about the chosen place or record. */
+export function details(view, words, actions) {
+  const { chosen, chosenState, chosenData, chosenFault } = view;
+  if (!chosen) return null;
+  const close = h("button", { className: "close", onclick: actions.onClose, ariaLabel: words.t("details.close"), title: words.t("details.close") }, "✕");
+  if (chosenState === "loading") return [h("header", {}, h("h2", {}, words.t("details.loading")), close)];
+  if (chosenState === "failed") return [h("header", {}, h("h2", {}, words.t("details.failed")), close), h("p", { className: "fault", role: "alert" }, chosenFault.message, h("br"), chosenFault.cure ?? "")];
+  return [head(view, words, close), ...body(view, chosenData, words, actions)];
+}
+
+const declaration = (view, name) => view.scene.layers.find((layer) => layer.name === name);
+
+function head(view, words, close) {
+  const { layer, name, id } = view.chosenData;
+  const declared = declaration(view, layer);
+  return h("header", {}, h("h2", {}, h("small", {}, declared ? words.of(declared.title) : layer), name || id), close);
+}
+
+function body(view, data, words, actions) {
+  const { place } = data;
+  return [
+    place?.ancestors?.length > 0 && h("nav", { className: "crumbs", ariaLabel: words.t("details.above") }, place.ancestors.map((above) => link(above.name || above.code, () => actions.onPlace(above.code)))),
+    data.code && codeLine(data.code, words),
+    h("dl", {}, facts(view, data, words)),
+    data.layer === "device" && values(view, data.record, words),
+    place?.alarms?.length > 0 && data.layer !== "device" && alarms(place.alarms, words, actions),
+    data.layer !== "device" && devices(view, place?.records?.device ?? [], words, actions),
+    data.layer !== "device" && Object.entries(place?.records ?? {}).filter(([name, list]) => name !== "device" && list.length).map(([name, list]) => records(view, name, list, words)),
+  ].flat().filter(Boolean);
+}
+
+const link = (text, onclick) => h("button", { className: "link", onclick }, text);
+
+function codeLine(code, words) {
+  const copy = h("button", { className: "link", onclick: () => navigator.clipboard?.writeText(code), title: words.t("details.copy") }, words.t("details.copy"));
+  return h("p", { className: "code" }, h("code", {}, code), copy);
+}
+
+function facts(view, { layer, place, attributes }, words) {
+  const rows = [];
+  if (place?.address) rows.push([words.t("details.address"), place.address]);
+  if (layer !== "device" && place?.storey) rows.push([words.t("details.storey"), words.storey(place.storey)]);
+  if (layer !== "device" && Number.isFinite(place?.z_min_m) && Number.isFinite(place?.z_max_m)) {
+    rows.push([words.t("details.height"), `${words.number(place.z_max_m - place.z_min_m)} m`], [words.t("details.level"), `${words.number(place.z_min_m)} – ${words.number(place.z_max_m)} m`]);
+  }
+  if (layer !== "device" && place?.population) rows.push([words.t("details.people"), people(place.population, words)]);
+  for (const field of declaration(view, layer)?.fields ?? []) {
+    const value = attributes[field.name];
+    if (value !== undefined && value !== null && rows.length < MOST_ATTRIBUTES && value !== place?.address) rows.push([words.of(field.title), shown(field, value, words)]);
+  }
+  return rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]);
+}
+
+function people({ persons, households, suppressed }, words) {
+  if (suppressed || persons === null) return suppressed ? words.t("details.fewPeople") : "—";
+  const text = words.t("details.persons", { count: words.number(persons) });
+  return households === null || households === undefined ? text : `${text} · ${words.t("details.households", { count: words.number(households) })}`;
+}
+
+const UNITS = { m2: "m²", m3: "m³", Cel: "°C", deg: "°" };
+
+function shown(field, value, words) {
+  const label = field.values?.[String(value)];
+  if (label) return words.of(label);
+  if (typeof value === "boolean") return words.t(value ? "details.yes" : "details.no");
+  if (typeof value !== "number") return Array.isArray(value) || typeof value === "object" ? JSON.stringify(value) : String(value);
+  return field.unit ? `${words.number(value)} ${UNITS[field.unit] ?? field.unit}` : words.number(value);
+}
+
+function devices(view, list, words, actions) {
+  if (!list.length) return null;
+  const rank = { alarm: 0, offline: 1 };
+  const sorted = [...list].sort((a, b) => (rank[a.state] ?? 2) - (rank[b.state] ?? 2));
+  const rows = sorted.slice(0, MOST_DEVICES).map((device) =>
+    h("li", {}, h("span", { className: `dot ${device.state}`, role: "img", ariaLabel: words.t(`state.${device.state === "alarm" || device.state === "offline" ? device.state : "normal"}`) }), link(device.name || device.id, () => actions.onDevice(device.id)), h("span", { className: "reading" }, readings(view, device, words))),
+  );
+  return h("section", {}, h("h3", {}, words.t("details.devices", { count: words.number(list.length) })), h("ul", { className: "devices" }, rows), list.length > MOST_DEVICES && h("p", { className: "note" }, words.t("details.moreDevices", { count: words.number(list.length - MOST_DEVICES) })));
+}
+
+/** The latest of what came with the place and what the stream brought since. */
+function latest(view, device) {
+  return { ...device.values, ...view.readings.get(device.id) };
+}
+
+const reading = (value, words) => (typeof value === "number" ? words.number(value) : String(value));
+
+function readings(view, device, words) {
+  return Object.values(latest(view, device)).slice(0, 2).map(({ value }) => reading(value, words)).join(" / ");
+}
+
+function values(view, device, words) {
+  const rows = Object.entries(latest(view, device)).flatMap(([property, { value, time }]) => [h("dt", {}, property), h("dd", {}, `${reading(value, words)} `, h("small", {}, words.moment(time, new Date())))]);
+  return h("section", {}, h("h3", {}, words.t("details.values")), rows.length ? h("dl", {}, rows) : h("p", { className: "empty" }, words.t("details.noValues")));
+}
+
+function alarms(list, words, actions) {
+  const rows = list.map((alarm) => h("li", { style: { "--color": SEVERITIES[alarm.severity].color } }, h("span", { className: "glyph" }, SEVERITIES[alarm.severity].glyph), link(words.of(alarm.title), () => actions.onAlarm(alarm)), h("span", { className: "reading" }, words.moment(alarm.raised_at, new Date()))));
+  return h("section", {}, h("h3", {}, words.t("details.alarms")), h("ul", { className: "devices" }, rows));
+}
+
+function records(view, name, list, words) {
+  const declared = declaration(view, name);
+  const rows = list.slice(0, MOST_DEVICES).map((record) => h("li", {}, h("span", {}, record.name || record.id)));
+  return h("section", {}, h("h3", {}, `${declared ? words.of(declared.title) : name} ${words.number(list.length)}`), h("ul", { className: "devices" }, rows));
+}

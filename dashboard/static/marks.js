@@ -1,0 +1,123 @@
+import { MARKED, standsIn } from "./layers.js";
+import { SEVERITIES, legendEntry } from "./palette.js";
+import { anchors } from "./pack.js";
+
+const NAMES_FROM_ZOOM = 15;
+const FACILITIES_FROM_ZOOM = 15.5;
+const ROOMS_FROM_ZOOM = 18.7;
+const PLAN_CUT_M = 1.4;
+
+const anchorsOf = (() => {
+  const known = new WeakMap();
+  return (pack) => {
+    if (!known.has(pack)) known.set(pack, anchors(pack));
+    return known.get(pack);
+  };
+})();
+
+/** Everything that stands above the map as text: alarm marks, names of buildings, facilities and rooms. */
+export function buildMarks(view, words, zoom, onAlarm) {
+  return [
+    ...(view.visible.has(MARKED) || !view.scene.layers.some((layer) => layer.name === MARKED) ? alarmMarks(view, words, onAlarm) : []),
+    ...(zoom >= NAMES_FROM_ZOOM ? buildingNames(view, words) : []),
+    ...(zoom >= FACILITIES_FROM_ZOOM ? glyphs(view) : []),
+    ...(zoom >= ROOMS_FROM_ZOOM && view.storey !== null ? roomNames(view) : []),
+  ];
+}
+
+/** The worst first; then those nobody has acknowledged; then the latest. */
+export function byUrgency(a, b) {
+  return a.severity - b.severity || Number(a.acknowledged) - Number(b.acknowledged) || b.raised_at.localeCompare(a.raised_at);
+}
+
+function alarmMarks(view, words, onAlarm) {
+  const groups = new Map();
+  for (const alarm of [...view.alarms.values()].filter((each) => each.center).sort(byUrgency)) {
+    const building = buildingOf(view, alarm.place);
+    if (view.building && building === view.building && view.storey !== null && alarm.storey !== view.storey) continue;
+    const open = view.building !== null && building === view.building;
+    const key = open || building === null ? alarm.id : building;
+    groups.set(key, [...(groups.get(key) ?? []), alarm]);
+  }
+  return [...groups].map(([key, alarms]) => alarmMark(view, words, key, alarms, onAlarm));
+}
+
+function alarmMark(view, words, key, alarms, onAlarm) {
+  const [worst] = alarms;
+  const { glyph, color } = SEVERITIES[worst.severity];
+  const more = alarms.length > 1;
+  return {
+    key: `alarm/${key}`,
+    kind: "alarm",
+    position: key === worst.id ? [...worst.center, lift(view, worst)] : roof(view, key),
+    rank: worst.severity - 10,
+    width: more ? 44 : 26,
+    text: more ? String(alarms.length) : "",
+    mark: glyph,
+    active: alarms.some((alarm) => alarm.active && !alarm.acknowledged),
+    color,
+    title: `${words.of(worst.title)} · ${worst.place_name ?? worst.device_name ?? ""}${more ? ` (+${alarms.length - 1})` : ""}`,
+    onclick: () => onAlarm(worst),
+  };
+}
+
+const lift = (view, alarm) => (alarm.z_m === null || alarm.z_m === undefined ? 0 : alarm.z_m - view.ground);
+
+/** Key of the building that a place stands in, null when the map does not show it. */
+export function buildingOf(view, place) {
+  const pack = view.packs.get("building");
+  if (!pack || !place) return null;
+  for (let end = place.length; end > 0; end = place.lastIndexOf("-", end - 1)) {
+    if (pack.index(place.slice(0, end)) >= 0) return place.slice(0, end);
+  }
+  return null;
+}
+
+function roof(view, id) {
+  const pack = view.packs.get("building");
+  const index = pack.index(id);
+  const [lon, lat, z] = anchorsOf(pack).get(index);
+  const open = id === view.building && view.rooms && view.storey !== null;
+  const rise = open ? 0 : (pack.arrays.z_max[index] || 0) - (pack.arrays.z_min[index] || 0) || 0;
+  return [lon, lat, z + (pack.origin[2] ?? view.ground) - view.ground + rise];
+}
+
+function buildingNames(view, words) {
+  const pack = view.packs.get("building");
+  if (!pack || !view.visible.has("building")) return [];
+  return pack.ids.flatMap((id, index) => {
+    const name = pack.value("name", index);
+    const people = view.people?.groups.get(id);
+    const text = view.people ? (people === undefined ? "" : words.number(people)) : name;
+    const hidden = view.building === id && view.storey !== null;
+    if (!text || hidden || !anchorsOf(pack).has(index)) return [];
+    return [{ key: `name/${id}`, kind: view.building && view.building !== id ? "name dim" : "name", position: roof(view, id), rank: view.building === id ? 0 : 10 - pack.arrays.z_max[index] / 1e4 || 10, width: 8 + 12 * text.length, text }];
+  });
+}
+
+function glyphs(view) {
+  const shown = view.scene.layers.filter((layer) => layer.style.draw === "point" && view.visible.has(layer.name) && view.packs.has(layer.name));
+  return shown.flatMap((layer) => {
+    const pack = view.packs.get(layer.name);
+    return [...anchorsOf(pack)].flatMap(([index, [lon, lat, z]]) => {
+      if (layer.name === "device" && !onShownStorey(view, pack, index)) return [];
+      const entry = legendEntry(layer, pack, index);
+      const height = pack.origin[2] === null ? z : z + pack.origin[2] - view.ground;
+      if (!entry?.glyph) return [];
+      return [{ key: `glyph/${layer.name}/${pack.ids[index]}`, kind: "glyph", position: [lon, lat, height], rank: 5, width: 16, text: "", glyph: entry.glyph, color: entry.color }];
+    });
+  });
+}
+
+const onShownStorey = (view, pack, index) => view.storey !== null && pack.arrays.storey[index] === view.storey && standsIn(pack.value("place", index), view.building);
+
+function roomNames(view) {
+  const pack = view.rooms;
+  if (!pack) return [];
+  return pack.ids.flatMap((id, index) => {
+    const text = pack.value("name", index);
+    if (!text || pack.arrays.storey[index] !== view.storey || !anchorsOf(pack).has(index)) return [];
+    const [lon, lat, z] = anchorsOf(pack).get(index);
+    return [{ key: `room/${id}`, kind: "room", position: [lon, lat, z + (pack.origin[2] ?? view.ground) - view.ground + PLAN_CUT_M], rank: id === view.chosen?.id ? -1 : 30, width: 6 + 9 * text.length, text }];
+  });
+}

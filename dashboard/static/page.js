@@ -1,0 +1,60 @@
+import { h } from "./dom.js";
+
+/** The frame of the page: every panel's place, empty. */
+export function createPage(words) {
+  const part = (tag, className, properties = {}) => h(tag, { className, ...properties });
+  const parts = {
+    map: part("div", "map"),
+    overlay: part("div", "overlay"),
+    title: part("h1", "title"),
+    status: part("span", "status", { role: "status" }),
+    clock: part("time", "clock"),
+    language: part("button", "language"),
+    help: part("button", "help-button"),
+    tiles: part("section", "panel tiles"),
+    layers: part("section", "panel layers"),
+    legend: part("section", "panel legend"),
+    rail: part("section", "panel rail", { hidden: true }),
+    details: part("section", "panel details", { hidden: true }),
+    alarms: part("section", "panel alarms"),
+    tools: part("div", "tools"),
+    notice: part("div", "notice", { role: "alert", hidden: true }),
+    progress: part("div", "progress", { role: "progressbar" }),
+    shout: part("div", "visually-hidden", { ariaLive: "assertive" }),
+    dialog: part("dialog", "help"),
+    list: part("section", "plain-list", { hidden: true }),
+    search: part("div", "search-slot"),
+  };
+  const header = h("header", { className: "bar" }, parts.title, parts.search, parts.status, parts.clock, parts.help, parts.language);
+  const left = h("aside", { className: "left" }, parts.tiles, parts.layers, parts.legend);
+  const right = h("aside", { className: "right" }, parts.details, parts.alarms);
+  const main = h("main", {}, parts.map, parts.overlay, parts.list, left, right, parts.rail, parts.tools, parts.notice);
+  parts.root = h("div", { className: "cockpit", lang: words.locale }, header, parts.progress, main, parts.shout, parts.dialog);
+  return parts;
+}
+
+/** Replace what a panel shows, keeping its scroll position and the focus. */
+export function fill(panel, children) {
+  const scrolled = [...panel.querySelectorAll("[data-scroll], .rows, .rail-list")].map((element) => element.scrollTop);
+  const root = panel.getRootNode();
+  const focused = panel.contains(root.activeElement) ? path(panel, root.activeElement) : null;
+  const top = panel.scrollTop;
+  panel.replaceChildren(...[children].flat().filter(Boolean));
+  panel.scrollTop = top;
+  [...panel.querySelectorAll("[data-scroll], .rows, .rail-list")].forEach((element, index) => {
+    element.scrollTop = scrolled[index] ?? 0;
+  });
+  if (focused) focused.reduce((element, at) => element?.children[at], panel)?.focus({ preventScroll: true });
+}
+
+function path(ancestor, element) {
+  const steps = [];
+  for (let at = element; at !== ancestor; at = at.parentElement) steps.unshift([...at.parentElement.children].indexOf(at));
+  return steps;
+}
+
+export function helpDialog(dialog, words) {
+  const keys = ["search", "storeys", "heat", "language", "home", "clear", "help"];
+  const rows = keys.flatMap((key) => [h("dt", {}, h("kbd", {}, words.t(`help.${key}.key`))), h("dd", {}, words.t(`help.${key}`))]);
+  dialog.replaceChildren(h("h2", {}, words.t("help.title")), h("dl", {}, rows), h("p", { className: "note" }, words.t("help.mouse")), h("form", { method: "dialog" }, h("button", {}, words.t("help.close"))));
+}
