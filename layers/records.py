@@ -11,6 +11,7 @@ from gis.dem import Dem
 from gis.errors import BadInput, LifangError
 from gis.read import Row
 from layers.columns import ColumnMap, map_columns
+from layers.device.types import with_family
 from layers.values import cell_text, storey_number, typed, unit_number
 from twin.declaration import Layer
 from twin.feature import PlaceDraft, RecordDraft
@@ -26,6 +27,8 @@ _SHAPES = {
     "line": {"LineString", "MultiLineString"},
     "point": {"Point", "MultiPoint"},
 }
+# What follows from a row's own values and is therefore never asked of the planner.
+_COMPLETIONS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"device": with_family}
 _PLACE_READERS: Mapping[str, Callable[[Any], Any]] = {"storey": storey_number, "unit": unit_number, "height_m": float}
 
 
@@ -72,7 +75,7 @@ class _Reader:
             geometry=row.geometry,
             height_m=row.z if height is None else height,
             where=where,
-            attributes=values,
+            attributes=_COMPLETIONS.get(self.layer.name, dict)(values),
             row=row.number,
         )
 

@@ -154,6 +154,18 @@ def load_device_types() -> Mapping[str, DeviceType]:
     return parse_device_types(files("layers.device").joinpath("types.yaml").read_text("utf-8"), _FILE)
 
 
+def with_family(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a device's attributes with the family its type belongs to; the map is coloured by family.
+
+    >>> with_family({"device_type": "smoke_detector"})
+    {'device_type': 'smoke_detector', 'family': 'fire'}
+    >>> with_family({})
+    {}
+    """
+    known = load_device_types().get(str(attributes.get("device_type")))
+    return {**attributes, "family": known.family.name} if known else dict(attributes)
+
+
 def parse_device_types(text: str, where: str) -> Mapping[str, DeviceType]:
     """Return the device types that a YAML document describes.
 

@@ -90,7 +90,8 @@ def test_height_of_a_point_is_its_z():
 
 def test_a_device_type_is_known_by_its_chinese_title():
     row = Row(2, None, None, {"设备编号": "D-1", "设备类型": "感烟火灾探测报警器"})
-    assert drafts("device", row)[0].attributes["device_type"] == "smoke_detector"
+    (draft,) = drafts("device", row)
+    assert (draft.attributes["device_type"], draft.attributes["family"]) == ("smoke_detector", "fire")
 
 
 def test_a_name_that_is_personal_stays_where_it_is_masked():
