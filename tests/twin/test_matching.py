@@ -42,7 +42,7 @@ def matched(new, old):
 
 
 def keyed(old):
-    return {f"K{at:02d}": shape for at, shape in enumerate(old)}
+    return {f"K{at:03d}": shape for at, shape in enumerate(old)}
 
 
 def estate(count=12):
@@ -82,6 +82,20 @@ def test_a_shift_is_found_although_many_buildings_were_altered():
     new = shifted(old.values(), 2, 1)
     new[:6] = [affinity.scale(shape, 1.3, 1, origin=shape.exterior.coords[2]) for shape in new[:6]]
     assert matched(new, old).shift_m == pytest.approx((2, 1), abs=0.01)
+
+
+@pytest.mark.parametrize("east", [1.0, 3.0, 6.5])
+def test_a_row_of_equal_sheds_is_not_matched_one_shed_too_far(east):
+    old = keyed([box(3.5 * at, 0, 3.5 * at + 3, 3) for at in range(30)])
+    found = matched(shifted(old.values(), east, 0.5), old)
+    assert found.shift_m == pytest.approx((east, 0.5), abs=1e-3)
+    assert [found.assigned[at].key for at in range(30)] == list(old)
+
+
+def test_another_town_on_the_same_ground_has_no_common_shift():
+    rng = np.random.default_rng(3)
+    old, new = ([box(x, y, x + 10, y + 10) for x, y in rng.uniform(0, 2000, (300, 2))] for _ in range(2))
+    assert matched(new, keyed(old)).shift_m == (0, 0)
 
 
 @given(shapes, shapes, st.randoms())
