@@ -37,7 +37,7 @@ _LARGEST_PART = 0.9  # of the whole; beyond, the whole goes on and the rest is a
 _SURVEY_NOISE_M = 0.5
 _LEAST_PAIRS = 5
 _LEAST_SHARE = 0.1
-_SEARCH_M = 30
+_SEARCH_M = 12  # less than lies between equal slabs of an estate: a whole row must not be taken for its neighbour
 _REACH_M = 8.0
 _LIKE_AREA = 1.25
 
@@ -99,8 +99,8 @@ class Matching:
         merges: United buildings.
         unmatched: New buildings, to be minted.
         gone: Old buildings of which nothing was found.
-        shift_m: Common shift, metres east and north, of the new survey against the old. Zero when there were too few
-            pairs to tell.
+        shift_m: Common shift, metres east and north, of the new survey against the old; up to 12 m each way is looked
+            for. Zero when too few pairs agree.
     """
 
     assigned: Mapping[int, Candidate]
@@ -256,7 +256,9 @@ def _report(
     spoken_for |= {pair.whole for pieces in found.merges.values() for pair in pieces}
     told = found.assigned.keys() | found.doubts.keys()
     return Matching(
-        assigned=MappingProxyType({index[at]: _candidate(pair, keys) for at, pair in found.assigned.items()}),
+        assigned=MappingProxyType(
+            {index[at]: _candidate(found.assigned[at], keys) for at in sorted(found.assigned, key=index.__getitem__)}
+        ),
         altered=tuple(sorted(index[at] for at in altered)),
         review=tuple(
             sorted((_doubt(index[at], pairs, keys) for at, pairs in found.doubts.items()), key=lambda d: d.index)

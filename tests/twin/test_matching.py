@@ -92,10 +92,22 @@ def test_a_row_of_equal_sheds_is_not_matched_one_shed_too_far(east):
     assert [found.assigned[at].key for at in range(30)] == list(old)
 
 
+def test_a_part_of_an_estate_of_equal_slabs_is_not_matched_one_row_too_far():
+    slabs = [box(50 * x, 25 * y, 50 * x + 40, 25 * y + 12) for x in range(4) for y in range(8)]
+    old = keyed(slabs)
+    part = shifted(slabs[8:24], 1, 1)
+    del old["K010"]  # one of the part is new, so one row further on every slab would find an old one
+    found = matched(part, old)
+    assert found.shift_m == pytest.approx((1, 1), abs=1e-3)
+    assert found.unmatched == (2,)
+    assert all(found.assigned[at].key == f"K{at + 8:03d}" for at in range(16) if at != 2)
+
+
 def test_another_town_on_the_same_ground_has_no_common_shift():
     rng = np.random.default_rng(3)
     old, new = ([box(x, y, x + 10, y + 10) for x, y in rng.uniform(0, 2000, (300, 2))] for _ in range(2))
-    assert matched(new, keyed(old)).shift_m == (0, 0)
+    shift_m = matched(new, keyed(old)).shift_m
+    assert shift_m == (0, 0)
 
 
 @given(shapes, shapes, st.randoms())
