@@ -48,21 +48,17 @@ def opened(chosen: Settings) -> Iterator[tuple[EmbeddedStore, Catalogue]]:
 
 
 class Progress:
-    """Shows the step in hand on standard error: rewritten on a terminal, one line a step otherwise."""
+    """Shows on standard error how far the work is; the step in hand only on a terminal, where it can be rewritten."""
 
     def __init__(self) -> None:
         self._tty = sys.stderr.isatty()
         self._started = time.monotonic()
-        self._step = ""
 
     def __call__(self, step: str, share: float) -> None:
         """Tell that ``share`` (0 to 1) of a step is done."""
         if self._tty:
             sys.stderr.write(f"\r\033[K  {step} {share:4.0%}")
             sys.stderr.flush()
-        elif step != self._step:
-            sys.stderr.write(f"  {step}\n")
-        self._step = step
 
     def say(self, line: str) -> None:
         """Write one finished line with the seconds since the start."""

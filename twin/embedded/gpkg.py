@@ -16,6 +16,7 @@ SRS_ID = 4326
 
 _TYPE_NAMES = {"polygon": "GEOMETRY", "line": "GEOMETRY", "point": "POINT", "any": "GEOMETRY"}
 _SQL_TYPES = {"integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
+_TYPE_COLUMNS = {"integer": "i", "number": "r", "boolean": "b"}
 
 
 def encode_geometry(geometry: BaseGeometry | None) -> bytes | None:
@@ -73,14 +74,16 @@ def register_layers(connection: sqlite3.Connection, layers: Iterable[Layer]) -> 
 
 
 def _view(layer: Layer) -> str:
-    fixed = "fid, geom, id, name, place, storey, z_min_m, z_max_m, valid_from, source"
+    """Return the view's SQL. Its first, empty half lends the columns their types, which JSON values do not have."""
+    fixed = "id, name, place, storey, z_min_m, z_max_m, valid_from, source"
     taken = set(fixed.split(", "))
-    columns = "".join(
-        f", CAST(attributes ->> '$.{field.name}' AS {_SQL_TYPES.get(field.type, 'TEXT')}) AS \"{field.name}\""
-        for field in layer.fields
-        if field.grade in ("P0", "P1") and field.name not in taken
+    fields = [field for field in layer.fields if field.grade in ("P0", "P1") and field.name not in taken]
+    types = "".join(f', {_TYPE_COLUMNS.get(field.type, "s")} AS "{field.name}"' for field in fields)
+    values = "".join(
+        f", CAST(attributes ->> '$.{field.name}' AS {_SQL_TYPES.get(field.type, 'TEXT')})" for field in fields
     )
     return (
-        f'CREATE VIEW "{layer.name}" AS SELECT {fixed}{columns} FROM feature '  # noqa: S608  names are checked
-        f"WHERE layer = '{layer.name}' AND superseded_at IS NULL AND valid_to IS NULL"
+        f'CREATE VIEW "{layer.name}" AS SELECT fid AS OGC_FID, geom, {fixed}{types} FROM feature, column_type WHERE 0'  # noqa: S608
+        f" UNION ALL SELECT fid, geom, {fixed}{values} FROM feature"
+        f" WHERE layer = '{layer.name}' AND superseded_at IS NULL AND valid_to IS NULL"
     )

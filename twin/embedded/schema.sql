@@ -30,6 +30,9 @@ CREATE INDEX feature_place ON feature (place, layer) WHERE superseded_at IS NULL
 CREATE VIRTUAL TABLE feature_box USING rtree_i32 (fid, x0, x1, y0, y1, z0, z1, t0, t1);
 CREATE VIRTUAL TABLE feature_text USING fts5 (text, tokenize = 'unicode61');
 
+-- Always empty: lends SQL types to the columns of the layers' views.
+CREATE TABLE column_type (i INTEGER, r DOUBLE, s TEXT, b BOOLEAN);
+
 CREATE TABLE identifier (
   scheme TEXT NOT NULL, value TEXT NOT NULL, place TEXT NOT NULL, source TEXT, recorded_at DATETIME NOT NULL,
   PRIMARY KEY (scheme, value, place)) WITHOUT ROWID;
@@ -41,6 +44,8 @@ CREATE TABLE event (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, community TEXT NOT NULL, subject TEXT NOT NULL,
   source TEXT NOT NULL, source_seq TEXT NOT NULL, occurred_at DATETIME NOT NULL, recorded_at DATETIME NOT NULL,
   body TEXT NOT NULL, UNIQUE (source, source_seq, community));
+-- One registered attribute table also keeps GDAL from listing the store's own tables beside the layers.
+INSERT INTO gpkg_contents (table_name, data_type, identifier, description) VALUES ('event', 'attributes', 'event', '事件日志 Event log');
 CREATE TABLE latest (
   device TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, occurred_at DATETIME NOT NULL,
   PRIMARY KEY (device, name)) WITHOUT ROWID;

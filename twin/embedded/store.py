@@ -50,9 +50,9 @@ class EmbeddedStore:
         self._wakes: list[Callable[[int], None]] = []
         self._closed = threading.Event()
         self._watcher: threading.Thread | None = None
-        connection = _open_for_writing(path, catalogue)
-        self._recorded = _last_recorded(connection)
-        self._writer = Writer(connection, path, self._wake)
+        self._writing = _open_for_writing(path, catalogue)
+        self._recorded = _last_recorded(self._writing)
+        self._writer = Writer(self._writing, path, self._wake)
 
     def write(self, work: Callable[[Transaction], T]) -> "Future[T]":
         """Run ``work`` in a transaction; the future is done once it is durably committed."""
@@ -151,14 +151,15 @@ class EmbeddedStore:
 
     def close(self) -> None:
         """Finish what is queued, then let go of the file."""
-        self._closed.set()
         self._writer.close()
+        self._closed.set()
         if self._watcher is not None:
             self._watcher.join()
         with self._lock:
             for connection in self._readers:
                 connection.close()
             self._readers.clear()
+        self._writing.close()  # last, so that SQLite folds the write-ahead log into the file
 
     def _tick(self) -> datetime:
         """Return the recording moment: the clock, never earlier than what was recorded before."""
@@ -202,9 +203,12 @@ def _data_version(connection: sqlite3.Connection) -> Any:
 def _connect(uri: str, cache_kib: int = 8192) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA busy_timeout = 10000")
-    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
-    connection.execute("PRAGMA mmap_size = 268435456")
+    try:
+        for pragma in ("busy_timeout = 10000", f"cache_size = -{cache_kib}", "mmap_size = 268435456"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -219,10 +223,12 @@ def _open_for_writing(path: Path, catalogue: Catalogue) -> sqlite3.Connection:
             "Choose another --store path.",
             file=str(path),
         ) from error
-    except sqlite3.Error as error:
+    except sqlite3.OperationalError as error:
         raise Unavailable(
             "store.read_only", f"{path} cannot be opened: {error}.", "Choose another --store path.", file=str(path)
         ) from error
+    except sqlite3.Error as error:
+        raise translate(error) from error
     try:
         connection.execute("PRAGMA page_size = 8192")
         connection.execute("PRAGMA journal_mode = WAL")  # on every open: QGIS leaves the file in rollback mode
@@ -231,6 +237,7 @@ def _open_for_writing(path: Path, catalogue: Catalogue) -> sqlite3.Connection:
         connection.execute("BEGIN IMMEDIATE")
         register_layers(connection, catalogue.values())
         connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # GDAL reads the header from the file itself
     except sqlite3.Error as error:
         connection.close()
         raise translate(error) from error

@@ -63,7 +63,6 @@ class Writer:
             self._closed = True
             self._queue.put(None)
             self._thread.join()
-            self._connection.close()
 
     def _run(self) -> None:
         while (group := self._next_group()) is not None:

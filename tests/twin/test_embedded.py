@@ -1,0 +1,189 @@
+"""What only the embedded store promises: one GeoPackage that survives a killed process and that others can open."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+
+import pyogrio
+import pytest
+import shapely
+
+from gis.errors import Unavailable
+from layers.catalogue import load_catalogue
+from twin.declaration import Catalogue
+from twin.embedded import EmbeddedStore
+from twin.feature import Feature
+from twin.query import Query
+from twin.store import NewEvent
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "孪生" / "twin.gpkg"
+
+
+def fill(store):
+    house = Feature(
+        layer="building",
+        id="N51H0429733232-0",
+        community="c1",
+        place="N51H0429733232-0",
+        name="安和里1幢",
+        geometry=shapely.box(120, 30, 120.001, 30.001),
+        attributes={"storey_count": 6, "main_use": "residential"},
+    )
+    store.write(lambda tx: tx.put(house)).result()
+
+
+def test_gdal_reads_typed_layers_while_the_store_is_open(path):
+    store = EmbeddedStore(path, load_catalogue())
+    fill(store)
+    frame = pyogrio.read_dataframe(path, layer="building")
+    assert frame["name"].tolist() == ["安和里1幢"]
+    assert frame["storey_count"].tolist() == [6]
+    assert frame["storey_count"].dtype.kind == "i"
+    assert frame.crs.to_epsg() == 4326
+    assert tuple(frame.total_bounds) == (120, 30, 120.001, 30.001)
+    store.close()
+
+
+@pytest.mark.skipif(shutil.which("ogrinfo") is None, reason="GDAL's programs are not installed (Debian: gdal-bin)")
+def test_debians_gdal_opens_it_without_a_warning(path):
+    store = EmbeddedStore(path, load_catalogue())
+    fill(store)
+    seen = subprocess.run(
+        ["ogrinfo", "-ro", "-al", "-q", path, "building"], capture_output=True, text=True, check=True, timeout=60
+    )
+    store.close()
+    assert "安和里1幢" in seen.stdout
+    assert seen.stderr == ""
+
+
+def test_personal_layers_are_not_shown_to_gis_programs(path):
+    EmbeddedStore(path, load_catalogue()).close()
+    assert {"household", "resident"}.isdisjoint(name for name, _ in pyogrio.list_layers(path))
+
+
+def test_a_closed_store_is_one_file(path):
+    store = EmbeddedStore(path, load_catalogue())
+    fill(store)
+    store.find(Query(layers=("building",)))
+    store.close()
+    assert [file.name for file in path.parent.iterdir()] == ["twin.gpkg"]
+
+
+def test_wal_mode_returns_after_another_program_switched_it_off(path):
+    EmbeddedStore(path, load_catalogue()).close()
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+    other.close()
+    store = EmbeddedStore(path, load_catalogue())
+    fill(store)
+    store.close()
+    with sqlite3.connect(path) as other:
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()
+
+
+def test_a_file_that_is_no_store_is_left_alone(path):
+    path.parent.mkdir()
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(Unavailable, match=r"store\.not_ours"):
+        EmbeddedStore(path, load_catalogue())
+    assert path.read_bytes() == b"not a database at all" * 100
+
+
+def test_somebody_elses_database_is_left_alone(path):
+    path.parent.mkdir()
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    other.close()
+    with pytest.raises(Unavailable, match=r"store\.not_ours"):
+        EmbeddedStore(path, load_catalogue())
+
+
+def test_a_newer_schema_is_refused(path):
+    EmbeddedStore(path, load_catalogue()).close()
+    with sqlite3.connect(path) as other:
+        other.execute("INSERT INTO lifang_migration (number) VALUES (999)")
+    other.close()
+    with pytest.raises(Unavailable, match=r"store\.newer_schema"):
+        EmbeddedStore(path, load_catalogue())
+
+
+def test_a_path_under_a_file_is_refused_with_the_cure(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match=r"store\.read_only.*Choose another --store path"):
+        EmbeddedStore(tmp_path / "file" / "twin.gpkg", Catalogue([]))
+
+
+def test_a_full_disk_undoes_the_work_and_later_work_goes_on(path):
+    store = EmbeddedStore(path, load_catalogue())
+    store.write(lambda tx: tx._connection.execute("PRAGMA max_page_count = 100")).result()
+    big = NewEvent(
+        kind="x", community="c", subject="s", source="s", source_seq="1", occurred_at=NOON, body={"t": "x" * 10_000_000}
+    )
+    with pytest.raises(Unavailable, match=r"store\.disk_full"):
+        store.write(lambda tx: tx.append(big)).result()
+    assert store.last_seq() == 0
+    store.write(lambda tx: tx._connection.execute("PRAGMA max_page_count = 1000000")).result()
+    fill(store)
+    assert store.counts() == {"building": 1}
+    store.close()
+
+
+def test_commits_of_another_process_wake_subscribers(path):
+    ours, theirs = EmbeddedStore(path, load_catalogue()), EmbeddedStore(path, load_catalogue())
+    heard = []
+    ours.subscribe(heard.append)
+    event = NewEvent(kind="x", community="c", subject="s", source="s", source_seq="1", occurred_at=NOON, body={})
+    theirs.write(lambda tx: tx.append(event)).result()
+    deadline = time.monotonic() + 10
+    while not heard and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert heard[:1] == [1]
+    ours.close()
+    theirs.close()
+
+
+_WRITER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from layers.catalogue import load_catalogue
+from twin.embedded import EmbeddedStore
+from twin.store import NewEvent
+store = EmbeddedStore(Path(sys.argv[1]), load_catalogue())
+for n in range(int(sys.argv[2]), 10**9):
+    event = NewEvent(kind="x", community="c", subject="s", source="s", source_seq=str(n), occurred_at=datetime.now(UTC), body={})
+    store.write(lambda tx: (tx.append(event), tx.append(event))).result()
+    print(n, flush=True)
+"""
+
+
+def test_killed_at_any_moment_nothing_acknowledged_is_lost_and_nothing_is_double(path):
+    acknowledged = -1
+    for turn in range(5):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(path), str(acknowledged + 1)], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(20 + 7 * turn):
+            acknowledged = int(writer.stdout.readline())
+        os.kill(writer.pid, signal.SIGKILL)
+        rest = writer.stdout.read().split()
+        writer.stdout.close()
+        writer.wait()
+        acknowledged = int(rest[-1]) if rest else acknowledged
+        store = EmbeddedStore(path, load_catalogue())
+        numbers = [int(event.source_seq) for event in store.events(0, 10**6)]
+        store.close()
+        assert numbers[: acknowledged + 1] == list(range(acknowledged + 1))
+        assert len(numbers) == len(set(numbers))
+        acknowledged = len(numbers) - 1
