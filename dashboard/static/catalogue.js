@@ -30,6 +30,8 @@ function choice(layer, on, fault, words, onToggle) {
 export function legend(view, words) {
   const declared = view.scene.layers.filter((layer) => view.visible.has(layer.name) && view.packs.has(layer.name) && ![INTERIOR, MARKED].includes(layer.name));
   const inside = view.building ? view.scene.layers.filter((layer) => layer.name === INTERIOR && view.visible.has(INTERIOR)) : [];
+  const rank = (layer) => (layer.style.draw === "heat" ? 0 : 1);
+  declared.sort((a, b) => rank(a) - rank(b));
   return [stateLegend(words), ...inside.map((layer) => entries(layer, words)), ...declared.map((layer) => (layer.style.draw === "heat" ? scale(layer, view.packs.get(layer.name), words) : entries(layer, words)))].filter(Boolean);
 }
 

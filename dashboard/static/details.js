@@ -75,10 +75,10 @@ function shown(field, value, words) {
 
 function devices(view, list, words, actions) {
   if (!list.length) return null;
-  const rank = { alarm: 0, offline: 1 };
+  const rank = { alarm: 0, silent: 1 };
   const sorted = [...list].sort((a, b) => (rank[a.state] ?? 2) - (rank[b.state] ?? 2));
   const rows = sorted.slice(0, MOST_DEVICES).map((device) =>
-    h("li", {}, h("span", { className: `dot ${device.state}`, role: "img", ariaLabel: words.t(`state.${device.state === "alarm" || device.state === "offline" ? device.state : "normal"}`) }), link(device.name || device.id, () => actions.onDevice(device.id)), h("span", { className: "reading" }, readings(view, device, words))),
+    h("li", {}, h("span", { className: `dot ${device.state}`, role: "img", ariaLabel: words.t(`state.${device.state}`) }), link(device.name || device.id, () => actions.onDevice(device.id)), h("span", { className: "reading" }, readings(view, device, words))),
   );
   return h("section", {}, h("h3", {}, words.t("details.devices", { count: words.number(list.length) })), h("ul", { className: "devices" }, rows), list.length > MOST_DEVICES && h("p", { className: "note" }, words.t("details.moreDevices", { count: words.number(list.length - MOST_DEVICES) })));
 }

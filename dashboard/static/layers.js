@@ -104,7 +104,7 @@ function buildings(layer, pack, view) {
     if (opened(id, view)) return mix(declared(index), GROUND, 0.7);
     const people = view.people?.groups.get(id);
     const base = view.people ? (people === undefined ? mix(declared(index), GROUND, 0.6) : classOf(people, view.people.bounds, ramp(view.people.color))) : declared(index);
-    const severity = view.alarmed.get(id);
+    const severity = view.people ? null : view.alarmed.get(id); // a tint would falsify the scale
     const tinted = severity ? mix(base, rgb(SEVERITIES[severity].color), 0.45) : base;
     return view.building && id !== view.building ? mix(tinted, GROUND, 0.62) : tinted;
   };

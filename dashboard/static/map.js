@@ -76,9 +76,9 @@ export function createMap(element, { slow, onClick, onFrame, onCamera, onError }
     /** Longitude, latitude and metres above the ground → pixels from the map's upper left corner. */
     project: (position) => drawing.getViewports()[0]?.project(position) ?? null,
     viewport: () => drawing.getViewports()[0],
-    /** Show a box (west, south, east, north) whole, as seen from the south. */
+    /** Show a box (west, south, east, north) whole, from the south-west and above. */
     fit(bounds, options = {}) {
-      look({ ...fitted(element, bounds), pitch: PITCH, bearing: BEARING, position: [0, 0, 0], ...options.view }, options);
+      look({ ...fitted(element, bounds), position: [0, 0, 0] }, options);
     },
     redraw: () => drawing.redraw("asked"),
     destroy: () => drawing.finalize(),
@@ -86,12 +86,23 @@ export function createMap(element, { slow, onClick, onFrame, onCamera, onError }
 }
 
 function fitted(element, [west, south, east, north]) {
-  const width = Math.max(200, element.clientWidth - MARGINS.left - MARGINS.right);
-  const height = Math.max(200, element.clientHeight - MARGINS.top - MARGINS.bottom);
-  const viewport = new deck.WebMercatorViewport({ width, height });
-  const { longitude, latitude, zoom } = viewport.fitBounds([[west, south], [east, north]], { padding: 12, maxZoom: 19.5 });
-  return { longitude, latitude, zoom: zoom + 0.12 };
+  const size = { width: element.clientWidth, height: element.clientHeight };
+  const corners = [[west, south], [east, south], [east, north], [west, north]];
+  let view = { longitude: (west + east) / 2, latitude: (south + north) / 2, zoom: 15, pitch: PITCH, bearing: BEARING };
+  for (let turn = 0; turn < 8; turn += 1) {
+    const viewport = new deck.WebMercatorViewport({ ...size, ...view, padding: MARGINS });
+    const seen = corners.map((corner) => viewport.project(corner));
+    const [left, right] = extent(seen.map(([x]) => x));
+    const [top, bottom] = extent(seen.map(([, y]) => y));
+    const wide = Math.max(200, size.width - MARGINS.left - MARGINS.right) / (right - left);
+    const high = Math.max(200, size.height - MARGINS.top - MARGINS.bottom) / (bottom - top);
+    const [longitude, latitude] = viewport.unproject([(left + right) / 2, (top + bottom) / 2]);
+    view = { ...view, longitude, latitude, zoom: Math.min(19.5, view.zoom + Math.log2(Math.min(wide, high))) };
+  }
+  return view;
 }
+
+const extent = (values) => [Math.min(...values), Math.max(...values)];
 
 /** A native click: deck.gl's own recogniser loses clicks when frames are slow. */
 function listenForClicks(element, action) {

@@ -155,7 +155,7 @@ export function createModel(store, api) {
     waiting.forEach(([kind, data]) => onEvent(kind, data));
   }
 
-  const setSilent = (devices) => store.set({ silent: new Set(Object.keys(devices).filter((id) => devices[id] === "offline")) });
+  const setSilent = (devices) => store.set({ silent: new Set(Object.keys(devices).filter((id) => devices[id] !== "alarm")) });
 
   async function refreshStates() {
     if (state.status === "live") await api.json("v1/states").then(({ devices }) => setSilent(devices), (fault) => store.set({ notice: fault.message }));
