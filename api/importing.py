@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import shapely
-from layers.records import building_drafts, map_columns, record_drafts
 
 from gis.errors import BadInput, LifangError
 from gis.read import Row, check_near, read_features
+from layers.records import building_drafts, map_columns, record_drafts
 from twin.declaration import Catalogue, Layer
 from twin.feature import PlaceDraft
 from twin.intake import Batch, Taken, take_places, take_records
@@ -93,6 +93,7 @@ class Importer:
         crs: str | None = None,
         encoding: str | None = None,
         dem: Path | None = None,
+        id_column: str | None = None,
     ) -> Report:
         """Import a vector file or a table into a layer.
 
@@ -104,7 +105,7 @@ class Importer:
         notices: list[LifangError] = []
         rows = read_features(path, crs=crs, encoding=encoding, layer=table, on_warning=notices.append)
         self._check_rows(rows, path.name, crs)
-        columns = map_columns(declared, list(rows[0].properties)) if rows else None
+        columns = map_columns(declared, list(rows[0].properties), id_column) if rows else None
         batch = self._batch(path)
         if columns is None:
             taken = Taken(problems=[f"{path.name} holds no rows"])

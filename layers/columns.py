@@ -29,15 +29,21 @@ class ColumnMap:
     others: tuple[str, ...]
 
 
-def map_columns(layer: Layer, headers: Sequence[str]) -> ColumnMap:
+def map_columns(layer: Layer, headers: Sequence[str], id_column: str | None = None) -> ColumnMap:
     """Match the columns of a file with the fields of a layer.
 
     A column matches by the field's name or titles, failing that by one of its aliases; case, spaces, underscores,
     full-width forms and a unit in trailing brackets do not matter.
 
+    Args:
+        layer: The layer.
+        headers: The file's columns.
+        id_column: The column that holds the id, whatever it is called.
+
     Raises:
         BadInput: ``layer.ambiguous_column`` when two columns claim one field equally well,
-            ``layer.missing_column`` when a required field or the id has no column.
+            ``layer.missing_column`` when a required field or the id has no column. Buildings may lack a number: the
+            twin knows them by their footprint.
 
     >>> from layers.catalogue import load_catalogue
     >>> columns = map_columns(load_catalogue()["green"], ["绿地编号", " 面积（平方米） ", "养护单位"])
@@ -49,6 +55,10 @@ def map_columns(layer: Layer, headers: Sequence[str]) -> ColumnMap:
     gis.errors.BadInput: layer.missing_column: The layer green needs a column 绿地编号; ...
     """
     fields = {column: field for field in layer.fields for column in _claimed(layer, field, headers)}
+    id_field = layer.field(layer.id_field or "")
+    if id_column is not None and id_field is not None:
+        _check_present(layer, id_column, headers)
+        fields = {column: field for column, field in fields.items() if field != id_field} | {id_column: id_field}
     _check_required(layer, fields.values(), headers)
     # A place is itself; only records say in which place they stand.
     places = {} if layer.kind == "place" else _place_columns(layer, [name for name in headers if name not in fields])
@@ -86,12 +96,23 @@ def _readings(column: str) -> Iterator[str]:
     yield re.sub(r"[(\[].*[)\]]$", "", folded(column))
 
 
+def _check_present(layer: Layer, column: str, headers: Sequence[str]) -> None:
+    if column not in headers:
+        raise BadInput(
+            "layer.missing_column",
+            f"The file has no column {column}; it has {', '.join(headers) or 'none'}.",
+            "Name one of these with --id.",
+            layer=layer.name,
+            field=column,
+        )
+
+
 def _check_required(layer: Layer, found: Iterable[FieldDeclaration], headers: Sequence[str]) -> None:
     present = {field.name for field in found}
     missing = [
         field
         for field in layer.fields
-        if (field.required or field.name == layer.id_field) and field.name not in present
+        if (field.required or (field.name == layer.id_field and layer.kind == "record")) and field.name not in present
     ]
     if missing:
         names = ", ".join(field.title.zh for field in missing)
@@ -99,7 +120,7 @@ def _check_required(layer: Layer, found: Iterable[FieldDeclaration], headers: Se
         raise BadInput(
             "layer.missing_column",
             f"The layer {layer.name} needs a column {names}; the file has {', '.join(headers) or 'none'}.",
-            f"Add it, or rename one of yours; also understood: {accepted}.",
+            f"Add it, or name your column for the id with --id; also understood: {accepted}.",
             layer=layer.name,
             field=missing[0].name,
         )

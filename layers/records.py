@@ -70,7 +70,7 @@ class _Reader:
         field = self.layer.field("name")
         name = values.pop("name", None) if field and field.grade in {"P0", "P1"} else None
         return RecordDraft(
-            id=str(values[self.layer.id_field or ""]),
+            id=str(values.get(self.layer.id_field or "") or f"row {row.number}"),
             name=name,
             geometry=row.geometry,
             height_m=row.z if height is None else height,
@@ -221,6 +221,6 @@ def _building(record: RecordDraft) -> PlaceDraft:
         z_max_m=None if ground is None or height is None else ground + height,
         geometry=record.geometry,
         attributes=record.attributes,
-        identifiers={"building_no": record.id},
+        identifiers={"building_no": str(number)} if (number := record.attributes.get("building_no")) else {},
         source_element=record.id,
     )

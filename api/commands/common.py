@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from layers.catalogue import load_catalogue
 from pydantic import ValidationError
 
 from api.settings import Settings
 from gis.errors import BadInput
+from layers.catalogue import load_catalogue
 from twin.declaration import Catalogue
 from twin.embedded import EmbeddedStore
 

@@ -28,6 +28,7 @@ def add_to(commands: Any) -> None:
     gis.add_argument("--table", help="table or sheet inside the file, when it has several")
     gis.add_argument("--crs", help="coordinate system, when the file does not say: EPSG:4549")
     gis.add_argument("--encoding", help="text encoding, when the file does not say: GBK")
+    gis.add_argument("--id", metavar="COLUMN", help="column that holds the id, when its name is not understood")
     gis.add_argument("--dem", type=Path, help="elevation model (GeoTIFF) that buildings stand on")
     _common(gis)
     gis.set_defaults(run=_gis)
@@ -52,7 +53,13 @@ def _ifc(arguments: Namespace) -> int:
 
 
 def _gis(arguments: Namespace) -> int:
-    options = {"table": arguments.table, "crs": arguments.crs, "encoding": arguments.encoding, "dem": arguments.dem}
+    options = {
+        "table": arguments.table,
+        "crs": arguments.crs,
+        "encoding": arguments.encoding,
+        "dem": arguments.dem,
+        "id_column": arguments.id,
+    }
     return _each(arguments, lambda importer, path, _progress: importer.gis(path, arguments.layer, **options))
 
 

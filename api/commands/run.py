@@ -62,7 +62,9 @@ def fill(store: Store, catalogue: Catalogue, chosen: Settings, progress: Progres
         if file.importer == "ifc":
             report = importer.ifc(file.path, progress=progress)
         else:
-            report = importer.gis(file.path, file.layer, **file.options)
+            report = importer.gis(
+                file.path, file.layer, table=file.options.get("table"), encoding=file.options.get("encoding")
+            )
         progress.say(f"{number}/{len(files.files)} {file.path.name}: {report.summary()}")
         for warning in report.warnings:
             sys.stderr.write(f"  ! {warning}\n")

@@ -65,9 +65,22 @@ def test_a_title_beats_an_alias():
 
 
 def test_a_missing_id_column_is_refused_with_the_names_that_would_do():
-    with pytest.raises(BadInput, match="楼栋编号") as refused:
-        map_columns(CATALOGUE["building"], ["名称"])
+    with pytest.raises(BadInput, match="消火栓编号") as refused:
+        map_columns(CATALOGUE["hydrant"], ["名称"])
     assert refused.value.code == "layer.missing_column"
+
+
+def test_any_column_can_be_named_as_the_id():
+    columns = map_columns(CATALOGUE["hydrant"], ["osm_id", "名称"], "osm_id")
+    assert columns.fields["osm_id"].name == "hydrant_no"
+    with pytest.raises(BadInput, match="--id"):
+        map_columns(CATALOGUE["hydrant"], ["osm_id"], "fid")
+
+
+def test_a_building_needs_no_number_because_its_footprint_names_it():
+    layer, house = CATALOGUE["building"], shapely.box(120, 30, 120.001, 30.001)
+    (draft,) = building_drafts(layer, [Row(7, house, None, {"name": "Stade"})], map_columns(layer, ["name"]), print)
+    assert (draft.name, draft.key, draft.identifiers) == ("Stade", "row 7", {})
 
 
 def test_a_row_says_where_it_stands():
