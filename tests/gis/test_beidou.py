@@ -203,6 +203,11 @@ def test_basements_are_written_as_sign_and_magnitude_and_come_back():
     assert bottom_m <= -10.0 < top_m
 
 
+def test_the_first_cell_below_the_ellipsoid_ends_at_it():
+    assert height_code.decode_height("100")[1] == 0
+    assert height_code.decode_height("100000000001")[1] == 0
+
+
 @pytest.mark.parametrize("code", ["N251H00", "N051H64", "N051H0004029", "N051H00048"])
 def test_a_damaged_3d_code_is_refused(code):
     with pytest.raises(BadInput, match=r"beidou\.bad_"):

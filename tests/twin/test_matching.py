@@ -198,6 +198,40 @@ def test_a_tower_on_a_podium_is_no_division_of_the_podium():
     assert (found.splits, found.merges) == ((), ())
 
 
+def test_a_tower_on_a_divided_podium_is_no_part_of_it():
+    old = {"podium": box(0, 0, 60, 40), "tower": box(5, 5, 15, 15)}
+    found = matched([box(0, 0, 35, 40), box(35, 0, 60, 40), box(5, 5, 15, 15)], old)
+    assert [(split.key, split.kept, split.parts) for split in found.splits] == [("podium", 0, (1,))]
+    assert found.assigned[2].key == "tower"
+
+
+def test_a_building_that_lost_a_sliver_to_an_annex_was_not_divided():
+    found = matched([box(0, 0, 19, 10), box(19, 0, 20, 10)], {"A": box(0, 0, 20, 10)})
+    assert found.assigned[0].key == "A"
+    assert (found.splits, found.unmatched) == ((), (1,))
+
+
+def test_kiosks_on_the_ground_of_a_hall_pulled_down_are_not_its_parts():
+    found = matched([box(5, 5, 10, 10), box(40, 5, 45, 10)], {"hall": box(0, 0, 60, 40)})
+    assert (found.splits, found.unmatched, found.gone) == ((), (0, 1), ("hall",))
+
+
+def test_footprints_on_top_of_one_another_are_not_parts_of_a_whole():
+    found = matched([box(0, 0, 16, 10), box(4, 0, 20, 10), box(1, 0, 18, 10)], {"A": box(0, 0, 20, 10)})
+    assert found.splits == ()
+    assert found.assigned[2].key == "A"
+    assert [(doubt.index, doubt.reason) for doubt in found.review] == [(0, "contested"), (1, "contested")]
+
+
+def test_a_part_of_a_divided_building_does_not_also_unite_others():
+    old = {"A": box(0, 0, 20, 10), "B": box(0, 0, 4, 10), "C": box(4, 0, 8, 10)}
+    found = matched([box(0, 0, 10, 10), box(10, 0, 20, 10)], old)
+    (split,) = found.splits
+    assert split.key == "A"
+    assert found.assigned[split.kept].key == "A"
+    assert found.merges == ()
+
+
 def test_half_of_a_building_pulled_down_is_an_alteration_not_a_division():
     found = matched([box(0, 0, 12, 10)], {"A": box(0, 0, 20, 10)})
     assert found.assigned[0].key == "A"

@@ -1,5 +1,7 @@
 """New codes: unique, and the same whatever the order of the input."""
 
+import math
+
 import pytest
 import shapely
 from hypothesis import given
@@ -63,7 +65,7 @@ def test_a_code_once_minted_is_never_given_again(first, second):
 
 
 def test_the_largest_building_of_a_cell_gets_the_first_discriminator():
-    small, large = CENTRE.buffer(1 * METRE), CENTRE.buffer(3 * METRE)
+    small, large = Point(LON - 4 * METRE, LAT).buffer(1 * METRE), CENTRE.buffer(3 * METRE)
     assert building_codes([small, large], []) == ["N51H0429733232-1", "N51H0429733232-0"]
 
 
@@ -95,6 +97,11 @@ def test_a_unit_that_cannot_be_is_refused(unit):
 def test_a_space_as_large_as_its_building_has_no_offset():
     shape = affinity.rotate(box(LON, LAT, LON + 3e-4, LAT + 1e-4), 17)
     assert offset_key(STOREY, shape.centroid, shape.reverse().centroid) == f"{STOREY}-G0000"
+
+
+def test_the_last_bit_of_a_centroid_does_not_move_a_space_to_the_next_cell():
+    west = Point(math.nextafter(LON, 0), math.nextafter(LAT, 0))
+    assert offset_key(STOREY, west, CENTRE) == f"{STOREY}-G0000"
 
 
 @given(footprints, st.integers(-100, 100), st.integers(-100, 100))
