@@ -45,13 +45,14 @@ def _lines() -> Iterator[tuple[str, BaseGeometry]]:
     for line in site()["paths"]:
         yield "小区步道", shapely.LineString(line)
     for quarter in site()["quarters"]:
-        yield from (("小区步道", line) for line in _quarter_paths(quarter))
+        yield from (("小区步道", line) for line in quarter_paths(quarter))
     for building in buildings():
         for _, door in building.doors():
             yield "入户路", shapely.LineString([door, (door[0], _path_y(building, door))])
 
 
-def _quarter_paths(quarter: Mapping[str, Any]) -> Iterator[BaseGeometry]:
+def quarter_paths(quarter: Mapping[str, Any]) -> Iterator[BaseGeometry]:
+    """Yield the paths of a quarter: one along each row of houses, one at each side, and the ways to the gates."""
     west, south, east, north = quarter["box"]
     rows = sorted({_row_path_y(house) for house in buildings() if house.units and _inside(house, quarter)})
     left, right = west + _SPINE_M, east - _SPINE_M

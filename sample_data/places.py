@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sample_data.floor_plan import rooms
 from sample_data.frame import Point
-from sample_data.network import edges
+from sample_data.network import edges, quarter_paths
 from sample_data.site import (
     Building,
     Row,
@@ -90,24 +90,31 @@ def _building_row(house: Building) -> Row:
 
 
 def street_rows() -> list[Shape]:
-    """Return the streets' centre lines and the fire lanes."""
-    named = [(road["name"], road["class"], road["width_m"], road["line"]) for road in site()["streets"]]
-    lanes = [
-        (f"{house.name}消防通道", "消防通道", 4, _fire_lane(house)) for house in buildings() if house.storeys >= 11
-    ]
+    """Return the streets' centre lines, the roads of the quarters and the fire lanes."""
     return [
         (
             {"道路编号": f"DL{number:03d}", "道路名称": name, "道路等级": kind, "宽度": width, "路面材质": "沥青"},
-            shapely.LineString(line),
+            line,
         )
-        for number, (name, kind, width, line) in enumerate([*named, *lanes], start=1)
+        for number, (name, kind, width, line) in enumerate(_streets(), start=1)
     ]
 
 
-def _fire_lane(house: Building) -> list[Point]:
+def _streets() -> Iterator[tuple[str, str, int, BaseGeometry]]:
+    for road in site()["streets"]:
+        yield road["name"], road["class"], road["width_m"], shapely.LineString(road["line"])
+    for quarter in site()["quarters"]:
+        paths = shapely.get_parts(shapely.line_merge(shapely.union_all(list(quarter_paths(quarter)))))
+        for path in paths:
+            yield f"{quarter['name']}路", "小区路", 5, path
+    for house in buildings():
+        if house.storeys >= 11:
+            yield f"{house.name}消防通道", "消防通道", 4, _fire_lane(house)
+
+
+def _fire_lane(house: Building) -> BaseGeometry:
     side = house.depth_m + 5 if house.entrance == "north" else -5
-    lane = house.place(shapely.LineString([(-3, side), (house.width_m + 3, side)]))
-    return [(x, y) for x, y in lane.coords]
+    return house.place(shapely.LineString([(-3, side), (house.width_m + 3, side)]))
 
 
 @cache

@@ -125,8 +125,8 @@ def buildings() -> tuple[Building, ...]:
     """Return all buildings in the order of their numbers.
 
     >>> first, *_, last = buildings()
-    >>> first.no, first.name, last.name, last.units   # a plant has no units
-    ('AH-001', '安和里1幢', '垃圾分类收集站', 0)
+    >>> first.no, first.name, last.name, last.units   # a shop has no units
+    ('AH-001', '安和里1幢', '公园东街坊', 0)
     """
     places = [(block, (x, y)) for block in site()["blocks"] for y in block["rows"] for x in block["columns"]]
     return tuple(_building(number, block, at) for number, (block, at) in enumerate(places, start=1))
