@@ -13,6 +13,10 @@ PLACE_LAYERS = ("community", "grid", "building", "unit", "storey", "space")
 """Layers whose features are places: their id is a code, and records point at them."""
 
 
+STAGES = ("planned", "design", "construction", "operation", "demolished")
+"""Life-cycle stages of a place (E 3.3)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """One version of one thing: a place (its ``id`` is a space code) or a record of a layer.
@@ -30,6 +34,7 @@ class Feature:
         z_min_m: Lower height, metres, in the community's height datum. ``None`` when not known, never 0.0.
         z_max_m: Upper height, metres.
         geometry: CRS84 (longitude, latitude in degrees), any type, without Z; ``None`` when there is none.
+        stage: Life-cycle stage, one of :data:`STAGES`; ``None`` when nobody said.
         attributes: The declared fields' values and whatever else the source said, JSON only.
         source: System or file name that stated it.
         source_element: Identity inside the source (IFC GlobalId, row, feature id).
@@ -50,6 +55,7 @@ class Feature:
     z_min_m: float | None = None
     z_max_m: float | None = None
     geometry: BaseGeometry | None = None
+    stage: str | None = None
     attributes: JSON = field(default_factory=dict)
     source: str | None = None
     source_element: str | None = None
@@ -85,6 +91,7 @@ class PlaceDraft:
     z_min_m: float | None = None
     z_max_m: float | None = None
     geometry: BaseGeometry | None = None
+    stage: str | None = None
     attributes: JSON = field(default_factory=dict)
     identifiers: Mapping[str, str] = field(default_factory=dict)
     source_element: str | None = None

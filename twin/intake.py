@@ -14,7 +14,7 @@ from twin.locate import Locator
 from twin.matching import match
 from twin.minting import building_codes, derive_grid, mint_spaces, storey_key, unit_key
 from twin.query import Query
-from twin.store import NewEvent, Transaction
+from twin.store import Identifier, NewEvent, Transaction
 
 _CHILDREN = ("unit", "storey", "space")
 _IDENTITY_RANGE_M = 100.0
@@ -313,6 +313,7 @@ class _PlaceIntake:
             z_min_m=draft.z_min_m,
             z_max_m=draft.z_max_m,
             geometry=draft.geometry,
+            stage=draft.stage,
             attributes=attributes,
             source=self._batch.source,
             source_element=draft.source_element,
@@ -323,7 +324,9 @@ class _PlaceIntake:
         _put(self._transaction, feature, standing, self._taken)
         self._taken.codes[draft.key] = feature.id
         for scheme, value in draft.identifiers.items():
-            self._transaction.identify(feature.id, scheme, value, self._batch.source)
+            self._transaction.identify(
+                Identifier(place=feature.id, scheme=scheme, value=value, source=self._batch.source)
+            )
 
 
 def _near(draft: PlaceDraft, place: Feature) -> bool:

@@ -58,6 +58,37 @@ class Latest:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifier:
+    """Another name of a place: an IFC GlobalId, an official building code, a real-estate unit code and the like.
+
+    Official codes are opaque values; several schemes, and several values of one scheme over time, may name one place.
+
+    Attributes:
+        scheme: ``ifc:GlobalId``, ``building_no``, ``real_estate_unit``, ``standard_address`` …
+        source: Who said so.
+        valid_from: Since when it has been its name; ``None`` when nobody said.
+        valid_to: Until when; ``None`` while it is.
+    """
+
+    place: str
+    scheme: str
+    value: str
+    source: str | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """One place went over into another: ``kind`` is ``split`` or ``merge``."""
+
+    predecessor: str
+    successor: str
+    kind: str
+    at: datetime
+
+
 class Transaction(Protocol):
     """What may be done inside one transaction; all of it happens or nothing does."""
 
@@ -79,8 +110,21 @@ class Transaction(Protocol):
     def find(self, query: Query) -> Page:
         """Answer a query inside this transaction."""
 
-    def identify(self, place: str, scheme: str, value: str, source: str | None) -> None:
-        """Record another name of a place."""
+    def identify(self, identifier: Identifier) -> None:
+        """Record another name of a place; the same name said again only updates its source and validity."""
+
+    def descend(self, descent: Descent) -> None:
+        """Record that one place went over into another."""
+
+    def undo(self, recorded_at: datetime) -> int:
+        """Take back the transaction recorded at this moment; return how many versions were taken back.
+
+        What it had superseded is believed again, as new versions: what the twin knew in between stays on record.
+        Its events stay in the log, and codes it minted stay minted.
+
+        Raises:
+            Conflict: ``import.changed_since`` when later transactions changed some of the same things.
+        """
 
     def lookup(self, scheme: str, value: str) -> str | None:
         """Return the place that bears this name, ``None`` when nobody or more than one does."""
@@ -101,11 +145,14 @@ class Store(Protocol):
     def find(self, query: Query) -> Page:
         """Answer a query."""
 
-    def identifiers(self, place: str) -> list[tuple[str, str]]:
-        """Return the ``(scheme, value)`` names of a place."""
+    def identifiers(self, place: str) -> list[Identifier]:
+        """Return all names a place has or had, by scheme and value."""
 
-    def lookup(self, value: str) -> list[str]:
-        """Return the places that bear this name in any scheme."""
+    def lookup(self, value: str, scheme: str | None = None) -> list[str]:
+        """Return the places that bear this name now, in any scheme or in one."""
+
+    def descent(self, place: str) -> list[Descent]:
+        """Return where a place came from and what it went over into, oldest first."""
 
     def search(self, text: str, limit: int) -> list[Feature]:
         """Return features whose code, name, address or identifier matches the text, best first."""

@@ -7,12 +7,11 @@ from argparse import Namespace
 from datetime import UTC, datetime
 from typing import Any
 
-from layers.device.types import load_device_types
-
 from api.commands.common import Progress, opened, settings
 from api.commands.serve import add_address, listen, server_for
 from api.importing import Importer
 from api.settings import Settings
+from layers.device.types import load_device_types
 from twin.declaration import Catalogue
 from twin.query import Query
 from twin.store import NewEvent, Store
@@ -84,6 +83,7 @@ def fill(store: Store, catalogue: Catalogue, chosen: Settings, progress: Progres
 def _simulate(store: Store, chosen: Settings, stop: threading.Event) -> None:
     """Post what the devices see through the public ingest endpoint, as a gateway would."""
     import httpx
+
     from sample_data.simulator import Simulator
 
     found = store.find(Query(layers=("device",))).features

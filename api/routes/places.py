@@ -15,6 +15,7 @@ from layers.alarm.record import message_of
 from twin.feature import Feature
 from twin.query import Query
 from twin.spacecode import SpaceCode
+from twin.store import Identifier
 
 router = APIRouter(tags=["places"])
 
@@ -40,7 +41,7 @@ def place(here: Here, code: str) -> dict[str, Any]:
         "parent": found.parent,
         "ancestors": [_short(above) for above in _ancestors(here, found)],
         "children": [_short(below) for below in _children(here, found)],
-        "identifiers": [{"scheme": scheme, "value": value} for scheme, value in here.store.identifiers(key)],
+        "identifiers": [_identifier(name) for name in here.store.identifiers(key)],
         "records": {"device": _devices(here, key)} if spatial else {},
         "population": _population(here, key) if spatial else None,
         "alarms": [
@@ -80,6 +81,16 @@ def _result(feature: Feature) -> dict[str, Any]:
         "text": feature.attributes.get("address") or feature.name or feature.id,
         "center": None if point is None else [point.x, point.y],
         "storey": feature.storey,
+    }
+
+
+def _identifier(name: Identifier) -> dict[str, Any]:
+    return {
+        "scheme": name.scheme,
+        "value": name.value,
+        "source": name.source,
+        "valid_from": None if name.valid_from is None else name.valid_from.isoformat(),
+        "valid_to": None if name.valid_to is None else name.valid_to.isoformat(),
     }
 
 

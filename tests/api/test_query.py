@@ -9,6 +9,7 @@ from gis.pack import unpack
 from twin.feature import Feature
 from twin.minting import building_codes, storey_key
 from twin.spacecode import SpaceCode
+from twin.store import Identifier
 
 HOUSE = shapely.box(120.2, 30.3, 120.2004, 30.3002)
 KEY = building_codes([HOUSE], [])[0]
@@ -49,7 +50,7 @@ def _fill(service):
         ),
         Feature(layer="resident", id="R1", community="c1", place=ROOM, name="张某某"),
     )
-    service.store.write(lambda tx: tx.identify(KEY, "building_no", "AH-001", "test")).result()
+    service.store.write(lambda tx: tx.identify(Identifier(place=KEY, scheme="building_no", value="AH-001"))).result()
     return service
 
 
@@ -70,7 +71,7 @@ def test_a_place_tells_everything_about_itself(filled):
 def test_a_place_answers_to_its_code_in_any_writing_and_to_its_other_names(filled, name):
     place = get(filled, f"/v1/places/{name}").json()
     assert place["code"] == KEY
-    assert place["identifiers"] == [{"scheme": "building_no", "value": "AH-001"}]
+    assert [(name["scheme"], name["value"]) for name in place["identifiers"]] == [("building_no", "AH-001")]
     assert [child["code"] for child in place["children"]] == [STOREY]
 
 

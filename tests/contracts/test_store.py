@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import shapely
 
-from gis.errors import BadInput
+from gis.errors import BadInput, Conflict
 from twin.declaration import Catalogue, parse_layer
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import Latest, NewEvent
+from twin.store import Descent, Identifier, Latest, NewEvent
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -258,14 +258,81 @@ def test_search_never_finds_personal_records_nor_superseded_names(store, clock):
 
 def test_an_identifier_of_two_places_names_neither(store):
     def work(tx):
-        tx.identify("B-0", "building_no", "1", "a")
-        tx.identify("B-1", "building_no", "1", "a")
-        tx.identify("B-1", "building_no", "2", "a")
+        for place, number in (("B-0", "1"), ("B-1", "1"), ("B-1", "2")):
+            tx.identify(Identifier(place=place, scheme="building_no", value=number, source="a"))
         return tx.lookup("building_no", "1"), tx.lookup("building_no", "2"), tx.lookup("building_no", "3")
 
     assert store.write(work).result() == (None, "B-1", None)
-    assert store.identifiers("B-1") == [("building_no", "1"), ("building_no", "2")]
+    assert [(name.scheme, name.value) for name in store.identifiers("B-1")] == [
+        ("building_no", "1"),
+        ("building_no", "2"),
+    ]
     assert store.lookup("1") == ["B-0", "B-1"]
+    assert store.lookup("1", "ifc:GlobalId") == []
+
+
+def test_an_identifier_that_ended_is_remembered_but_names_nothing(store, clock):
+    old = Identifier(place="B-0", scheme="building_no", value="1", source="a", valid_from=NOON - HOUR)
+    store.write(lambda tx: tx.identify(old)).result()
+    store.write(lambda tx: tx.identify(replace(old, valid_from=None, valid_to=NOON))).result()
+    assert store.lookup("1") == []
+    assert store.identifiers("B-0") == [replace(old, valid_to=NOON)]
+
+
+def test_descent_is_told_from_both_ends(store):
+    split = Descent("B-0", "B-1", "split", NOON)
+    store.write(lambda tx: tx.descend(split)).result()
+    assert store.descent("B-0") == store.descent("B-1") == [split]
+    assert store.descent("B-2") == []
+
+
+def recorded(store, *features):
+    """Put features and return the moment of their transaction."""
+    put(store, *features)
+    return store.history(features[0].layer, features[0].id)[-1].recorded_at
+
+
+def test_an_undone_import_leaves_everything_as_it_was_and_stays_on_record(store, clock):
+    put(store, building("A", name="before"), building("B", name="stays"))
+    clock.now += HOUR
+    moment = recorded(store, building("A", name="after"), building("C", name="new"))
+    during = clock.now + HOUR / 2
+    clock.now += HOUR
+    assert store.write(lambda tx: tx.undo(moment)).result() == 2
+    assert [(f.id, f.name) for f in find(store).features] == [("A", "before"), ("B", "stays")]
+    assert [(f.id, f.name) for f in find(store, known_at=during).features] == [
+        ("A", "after"),
+        ("B", "stays"),
+        ("C", "new"),
+    ]
+    assert store.search("new", 10) == []
+    assert [f.name for f in store.search("before", 10)] == ["before"]
+    assert store.write(lambda tx: tx.minted("C")).result() == ["C"]
+
+
+def test_undo_brings_back_what_the_import_had_ended(store, clock):
+    put(store, building("A"))
+    clock.now += HOUR
+    store.write(lambda tx: tx.end("building", "A", clock.now)).result()
+    moment = store.history("building", "A")[-1].recorded_at
+    store.write(lambda tx: tx.undo(moment)).result()
+    assert ids(find(store)) == ["A"]
+
+
+def test_an_import_that_was_built_upon_cannot_be_undone(store, clock):
+    moment = recorded(store, building("A", name="first"))
+    put(store, building("A", name="second"))
+    with pytest.raises(Conflict, match=r"import\.changed_since"):
+        store.write(lambda tx: tx.undo(moment)).result()
+    assert [f.name for f in find(store).features] == ["second"]
+
+
+def test_a_life_cycle_stage_has_a_history(store, clock):
+    put(store, building(stage="construction"))
+    clock.now += HOUR
+    put(store, building(stage="operation", valid_from=clock.now))
+    assert [f.stage for f in find(store).features] == ["operation"]
+    assert [f.stage for f in find(store, at=NOON + HOUR / 2).features] == ["construction"]
 
 
 def test_subscribers_hear_of_commits(store):

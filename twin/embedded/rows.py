@@ -8,11 +8,11 @@ from typing import Any
 
 from twin.embedded.gpkg import decode_geometry, encode_geometry
 from twin.feature import Feature
-from twin.store import Event, Latest
+from twin.store import Descent, Event, Identifier, Latest
 
 COLUMNS = (
-    "layer, id, community, name, place, parent, storey, z_min_m, z_max_m, attributes, source, source_element, batch,"
-    " valid_from, valid_to, recorded_at, superseded_at, geom"
+    "layer, id, community, name, place, parent, storey, z_min_m, z_max_m, stage, attributes, source, source_element,"
+    " batch, valid_from, valid_to, recorded_at, superseded_at, geom"
 )
 _I32 = 2**31 - 1
 _EPOCH_2020_S = 1_577_836_800
@@ -25,6 +25,11 @@ def to_text(moment: datetime) -> str:
     '2026-11-21T08:00:00.000Z'
     """
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def maybe_text(moment: datetime | None) -> str | None:
+    """Return the DATETIME text of a moment, or ``None`` for none."""
+    return None if moment is None else to_text(moment)
 
 
 def to_moment(text: str) -> datetime:
@@ -50,6 +55,7 @@ def content(feature: Feature) -> tuple[Any, ...]:
         feature.storey,
         feature.z_min_m,
         feature.z_max_m,
+        feature.stage,
         dump(dict(feature.attributes)),
         encode_geometry(feature.geometry),
     )
@@ -68,6 +74,7 @@ def feature_of(row: sqlite3.Row) -> Feature:
         z_min_m=row["z_min_m"],
         z_max_m=row["z_max_m"],
         geometry=decode_geometry(row["geom"]),
+        stage=row["stage"],
         attributes=json.loads(row["attributes"]),
         source=row["source"],
         source_element=row["source_element"],
@@ -92,6 +99,23 @@ def event_of(row: sqlite3.Row) -> Event:
         recorded_at=to_moment(row["recorded_at"]),
         body=json.loads(row["body"]),
     )
+
+
+def identifier_of(row: sqlite3.Row) -> Identifier:
+    """Return the identifier of a row of ``identifier``."""
+    return Identifier(
+        place=row["place"],
+        scheme=row["scheme"],
+        value=row["value"],
+        source=row["source"],
+        valid_from=_maybe(row["valid_from"]),
+        valid_to=_maybe(row["valid_to"]),
+    )
+
+
+def descent_of(row: sqlite3.Row) -> Descent:
+    """Return the descent of a row of ``descent``."""
+    return Descent(row["predecessor"], row["successor"], row["kind"], to_moment(row["at"]))
 
 
 def latest_of(row: sqlite3.Row) -> Latest:

@@ -20,7 +20,7 @@ CREATE TABLE gpkg_geometry_columns (
 CREATE TABLE feature (
   fid INTEGER PRIMARY KEY AUTOINCREMENT, geom GEOMETRY,
   layer TEXT NOT NULL, id TEXT NOT NULL, community TEXT NOT NULL, name TEXT, place TEXT, parent TEXT,
-  storey INTEGER, z_min_m DOUBLE, z_max_m DOUBLE, attributes TEXT NOT NULL,
+  storey INTEGER, z_min_m DOUBLE, z_max_m DOUBLE, stage TEXT, attributes TEXT NOT NULL,
   source TEXT, source_element TEXT, batch TEXT,
   valid_from DATETIME NOT NULL, valid_to DATETIME, recorded_at DATETIME NOT NULL, superseded_at DATETIME);
 CREATE UNIQUE INDEX feature_believed ON feature (layer, id, valid_from) WHERE superseded_at IS NULL;
@@ -33,11 +33,19 @@ CREATE VIRTUAL TABLE feature_text USING fts5 (text, tokenize = 'unicode61');
 -- Always empty: lends SQL types to the columns of the layers' views.
 CREATE TABLE column_type (i INTEGER, r DOUBLE, s TEXT, b BOOLEAN);
 
+CREATE INDEX feature_recorded ON feature (recorded_at);
+CREATE INDEX feature_superseded ON feature (superseded_at) WHERE superseded_at IS NOT NULL;
+
 CREATE TABLE identifier (
-  scheme TEXT NOT NULL, value TEXT NOT NULL, place TEXT NOT NULL, source TEXT, recorded_at DATETIME NOT NULL,
+  scheme TEXT NOT NULL, value TEXT NOT NULL, place TEXT NOT NULL, source TEXT,
+  valid_from DATETIME, valid_to DATETIME, recorded_at DATETIME NOT NULL,
   PRIMARY KEY (scheme, value, place)) WITHOUT ROWID;
 CREATE INDEX identifier_place ON identifier (place);
 CREATE INDEX identifier_value ON identifier (value);
+CREATE TABLE descent (
+  predecessor TEXT NOT NULL, successor TEXT NOT NULL, kind TEXT NOT NULL, at DATETIME NOT NULL, recorded_at DATETIME NOT NULL,
+  PRIMARY KEY (predecessor, successor)) WITHOUT ROWID;
+CREATE INDEX descent_successor ON descent (successor);
 
 -- What happened; never rewritten.
 CREATE TABLE event (

@@ -13,13 +13,13 @@ from gis.errors import Unavailable
 from twin.declaration import Catalogue
 from twin.embedded.gpkg import register_layers
 from twin.embedded.migrations import migrate
-from twin.embedded.rows import COLUMNS, event_of, feature_of, latest_of, to_moment
+from twin.embedded.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, latest_of, to_moment
 from twin.embedded.select import find
 from twin.embedded.transaction import run
 from twin.embedded.writer import Writer, translate
 from twin.feature import Feature
 from twin.query import Page, Query
-from twin.store import Event, Latest, Transaction
+from twin.store import Descent, Event, Identifier, Latest, Transaction
 from twin.text import expression
 
 T = TypeVar("T")
@@ -66,15 +66,23 @@ class EmbeddedStore:
         """Answer a query."""
         return find(self._reader(), query, max(self._clock(), self._recorded))
 
-    def identifiers(self, place: str) -> list[tuple[str, str]]:
-        """Return the ``(scheme, value)`` names of a place."""
-        sql = "SELECT scheme, value FROM identifier WHERE place = ? ORDER BY scheme, value"
-        return [(row["scheme"], row["value"]) for row in self._reader().execute(sql, (place,))]
+    def identifiers(self, place: str) -> list[Identifier]:
+        """Return all names a place has or had, by scheme and value."""
+        sql = "SELECT * FROM identifier WHERE place = ? ORDER BY scheme, value"
+        return [identifier_of(row) for row in self._reader().execute(sql, (place,))]
 
-    def lookup(self, value: str) -> list[str]:
-        """Return the places that bear this name in any scheme."""
-        sql = "SELECT DISTINCT place FROM identifier WHERE value = ? ORDER BY place"
-        return [row["place"] for row in self._reader().execute(sql, (value,))]
+    def lookup(self, value: str, scheme: str | None = None) -> list[str]:
+        """Return the places that bear this name now, in any scheme or in one."""
+        sql = (
+            "SELECT DISTINCT place FROM identifier"
+            " WHERE value = ? AND (? IS NULL OR scheme = ?) AND valid_to IS NULL ORDER BY place"
+        )
+        return [row["place"] for row in self._reader().execute(sql, (value, scheme, scheme))]
+
+    def descent(self, place: str) -> list[Descent]:
+        """Return where a place came from and what it went over into, oldest first."""
+        sql = "SELECT * FROM descent WHERE predecessor = ? OR successor = ? ORDER BY at, predecessor, successor"
+        return [descent_of(row) for row in self._reader().execute(sql, (place, place))]
 
     def search(self, text: str, limit: int) -> list[Feature]:
         """Return current features whose name, code or address matches the text, best first."""

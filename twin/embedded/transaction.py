@@ -6,18 +6,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from gis.errors import Conflict
 from twin.declaration import Catalogue
-from twin.embedded.rows import COLUMNS, box, content, dump, event_of, feature_of, to_text
+from twin.embedded.rows import COLUMNS, box, content, dump, event_of, feature_of, maybe_text, to_text
 from twin.embedded.select import find
 from twin.feature import Feature
 from twin.query import Page, Query
-from twin.store import Event, Latest, NewEvent
+from twin.store import Descent, Event, Identifier, Latest, NewEvent
 from twin.text import document
 
 _INSERT = (
-    "INSERT INTO feature (name, place, parent, storey, z_min_m, z_max_m, attributes, geom,"
+    "INSERT INTO feature (name, place, parent, storey, z_min_m, z_max_m, stage, attributes, geom,"
     " layer, id, community, source, source_element, batch, valid_from, valid_to, recorded_at)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _BELIEVED = f"SELECT fid, {COLUMNS} FROM feature WHERE layer = ? AND id = ? AND superseded_at IS NULL"  # noqa: S608
 
@@ -104,17 +105,60 @@ class SqliteTransaction:
         """Answer a query inside this transaction, its own changes included."""
         return find(self._connection, query, self._now)
 
-    def identify(self, place: str, scheme: str, value: str, source: str | None) -> None:
-        """Record another name of a place."""
+    def identify(self, identifier: Identifier) -> None:
+        """Record another name of a place; the same name said again only updates its source and validity."""
         self._connection.execute(
-            "INSERT INTO identifier VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
-            (scheme, value, place, source, to_text(self._now)),
+            "INSERT INTO identifier VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE"
+            " SET source = excluded.source, valid_to = excluded.valid_to,"
+            " valid_from = coalesce(excluded.valid_from, valid_from)",
+            (
+                identifier.scheme,
+                identifier.value,
+                identifier.place,
+                identifier.source,
+                maybe_text(identifier.valid_from),
+                maybe_text(identifier.valid_to),
+                to_text(self._now),
+            ),
         )
+
+    def descend(self, descent: Descent) -> None:
+        """Record that one place went over into another."""
+        self._connection.execute(
+            "INSERT INTO descent VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
+            (descent.predecessor, descent.successor, descent.kind, to_text(descent.at), to_text(self._now)),
+        )
+
+    def undo(self, recorded_at: datetime) -> int:
+        """Take back the transaction recorded at this moment."""
+        moment = to_text(recorded_at)
+        brought = self._rows("recorded_at = ?", moment)
+        later = [row for row in brought if row["superseded_at"] not in (None, moment)]
+        if later:
+            raise Conflict(
+                "import.changed_since",
+                f"{len(later)} of the things it changed changed again, {later[0]['layer']} {later[0]['id']} first.",
+                "Undo the later imports first.",
+                layer=later[0]["layer"],
+                id=later[0]["id"],
+            )
+        for row in brought:
+            self._supersede(row["fid"])
+            self._touched.add(row["layer"])
+        for row in self._rows("superseded_at = ? AND recorded_at < superseded_at", moment):
+            self._insert(feature_of(row))
+        self._connection.execute("DELETE FROM identifier WHERE recorded_at = ?", (moment,))
+        self._connection.execute("DELETE FROM descent WHERE recorded_at = ?", (moment,))
+        return len(brought)
+
+    def _rows(self, condition: str, moment: str) -> list[sqlite3.Row]:
+        sql = f"SELECT fid, {COLUMNS} FROM feature WHERE {condition} ORDER BY fid"  # noqa: S608
+        return self._connection.execute(sql, (moment,)).fetchall()
 
     def lookup(self, scheme: str, value: str) -> str | None:
         """Return the place that bears this name, ``None`` when nobody or more than one does."""
         rows = self._connection.execute(
-            "SELECT place FROM identifier WHERE scheme = ? AND value = ? LIMIT 2", (scheme, value)
+            "SELECT place FROM identifier WHERE scheme = ? AND value = ? AND valid_to IS NULL LIMIT 2", (scheme, value)
         ).fetchall()
         return str(rows[0]["place"]) if len(rows) == 1 else None
 
@@ -155,7 +199,7 @@ class SqliteTransaction:
                 feature.source_element,
                 feature.batch,
                 to_text(since),
-                None if feature.valid_to is None else to_text(feature.valid_to),
+                maybe_text(feature.valid_to),
                 to_text(self._now),
             ),
         ).lastrowid
