@@ -1,6 +1,7 @@
 """The command ``lifang``."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for command in _COMMANDS:
         command.add_to(commands)
     chosen = parser.parse_args(arguments)
+    # A polite kill ends the same way as Ctrl-C: what is queued is written, the store is closed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(chosen.run(chosen))
     except LifangError as error:

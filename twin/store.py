@@ -160,11 +160,11 @@ class Store(Protocol):
     def history(self, layer: str, feature_id: str) -> list[Feature]:
         """Return all versions of a thing, oldest first."""
 
-    def events(self, after: int, limit: int) -> list[Event]:
-        """Return the events with a sequence number above ``after``, in order."""
+    def events(self, after: int, limit: int, kinds: Sequence[str] = ()) -> list[Event]:
+        """Return the events with a sequence number above ``after``, in order; of some kinds only when named."""
 
-    def happened(self, source: str, source_seq: str) -> bool:
-        """Tell whether the log holds the event that ``source`` numbered so."""
+    def event(self, source: str, source_seq: str) -> Event | None:
+        """Return the event that ``source`` numbered so, ``None`` when the log does not hold it."""
 
     def last_seq(self) -> int:
         """Return the newest sequence number, 0 when nothing has happened."""

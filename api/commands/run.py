@@ -53,7 +53,7 @@ def fill(store: Store, catalogue: Catalogue, chosen: Settings, progress: Progres
         generate(chosen.sample, progress=progress)
         progress.say("sample community generated")
     mark = hashlib.sha256(manifest.read_bytes()).hexdigest()
-    if store.happened("lifang:sample", mark):
+    if store.event("lifang:sample", mark) is not None:
         return
     files = read_manifest(chosen.sample)
     importer = Importer(store, catalogue, chosen.community or files.community)

@@ -208,6 +208,12 @@ def test_events_are_numbered_in_order_and_read_from_any_point(store):
     assert store.last_seq() == 3
 
 
+def test_events_can_be_read_by_kind(store):
+    append(store, event(1), event(2, kind="change"), event(3))
+    assert [e.seq for e in store.events(0, 10, ("change",))] == [2]
+    assert store.events(2, 10, ("change", "alarm")) == []
+
+
 def test_the_same_message_twice_is_one_event(store):
     append(store, event(1))
     assert append(store, event(1), event(2))[0] is None
@@ -351,6 +357,6 @@ def test_everything_is_there_after_closing_and_opening(store, tmp_path, clock):
     store.close()
     again = EmbeddedStore(tmp_path / "twin.gpkg", Catalogue([layer("building")]), clock)
     assert [f.name for f in find(again).features] == ["stays"]
-    assert again.happened("gw", "1")
-    assert not again.happened("gw", "2")
+    assert again.event("gw", "1").seq == 1
+    assert again.event("gw", "2") is None
     again.close()

@@ -52,6 +52,7 @@ CREATE TABLE event (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, community TEXT NOT NULL, subject TEXT NOT NULL,
   source TEXT NOT NULL, source_seq TEXT NOT NULL, occurred_at DATETIME NOT NULL, recorded_at DATETIME NOT NULL,
   body TEXT NOT NULL, UNIQUE (source, source_seq, community));
+CREATE INDEX event_kind ON event (kind, seq) WHERE kind <> 'observation';
 -- One registered attribute table also keeps GDAL from listing the store's own tables beside the layers.
 INSERT INTO gpkg_contents (table_name, data_type, identifier, description) VALUES ('event', 'attributes', 'event', '事件日志 Event log');
 CREATE TABLE latest (

@@ -102,15 +102,17 @@ class EmbeddedStore:
         sql = f"SELECT {COLUMNS} FROM feature WHERE layer = ? AND id = ? ORDER BY fid"  # noqa: S608
         return [feature_of(row) for row in self._reader().execute(sql, (layer, feature_id))]
 
-    def events(self, after: int, limit: int) -> list[Event]:
-        """Return the events with a sequence number above ``after``, in order."""
-        rows = self._reader().execute("SELECT * FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
-        return [event_of(row) for row in rows]
+    def events(self, after: int, limit: int, kinds: Sequence[str] = ()) -> list[Event]:
+        """Return the events with a sequence number above ``after``, in order; of some kinds only when named."""
+        narrowed = f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
+        sql = f"SELECT * FROM event WHERE seq > ?{narrowed} ORDER BY seq LIMIT ?"  # noqa: S608
+        return [event_of(row) for row in self._reader().execute(sql, (after, *kinds, limit))]
 
-    def happened(self, source: str, source_seq: str) -> bool:
-        """Tell whether the log holds the event that ``source`` numbered so."""
-        sql = "SELECT 1 FROM event WHERE source = ? AND source_seq = ? LIMIT 1"
-        return self._reader().execute(sql, (source, source_seq)).fetchone() is not None
+    def event(self, source: str, source_seq: str) -> Event | None:
+        """Return the event that ``source`` numbered so, ``None`` when the log does not hold it."""
+        sql = "SELECT * FROM event WHERE source = ? AND source_seq = ?"
+        row = self._reader().execute(sql, (source, source_seq)).fetchone()
+        return None if row is None else event_of(row)
 
     def last_seq(self) -> int:
         """Return the newest sequence number, 0 when nothing has happened."""
