@@ -92,12 +92,29 @@ def clean(text: str | None) -> str | None:
     if not any("\x80" <= character <= "\xff" for character in stripped):
         return stripped or None
     try:
-        raw = stripped.encode("latin-1")
+        return _decode_legacy(stripped.encode("latin-1"))
     except UnicodeEncodeError:
         return stripped
+
+
+def decode_raw(raw: bytes) -> str:
+    r"""Return text of raw bytes: UTF-8 if it is that, else a legacy encoding if that is plausible, else Latin-1.
+
+    >>> decode_raw("三号楼".encode()), decode_raw("三号楼".encode("gb18030")), decode_raw(b"K\xfcche"), decode_raw(b"")
+    ('三号楼', '三号楼', 'Küche', '')
+    """
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return _decode_legacy(raw)
+
+
+def _decode_legacy(raw: bytes) -> str:
     readings = {codec: _plausibility(raw, codec) for codec in _LEGACY}
     best = max(_LEGACY, key=lambda codec: readings[codec])
-    return raw.decode("gb18030" if best == "gb2312" else best) if readings[best] >= _LEAST_PLAUSIBLE else stripped
+    if readings[best] < _LEAST_PLAUSIBLE:
+        return raw.decode("latin-1")
+    return raw.decode("gb18030" if best == "gb2312" else best)
 
 
 def _plausibility(raw: bytes, codec: str) -> float:

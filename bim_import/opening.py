@@ -91,7 +91,7 @@ def _parse(text: step.Text, path: Path | None, file: str) -> tuple[Any, list[Not
             fault = str(error)
     raise BadInput(
         "ifc.unreadable", f"{file} cannot be parsed: {fault}.",
-        "Open it in the authoring tool and export it again.", file=file,
+        "Open it in the authoring tool and export it again.", file=file, line=step.odd_line(text.data),
     )  # fmt: skip
 
 

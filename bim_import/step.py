@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from bim_import.model import Notice
+from bim_import.names import decode_raw
 from gis.errors import BadInput
 
 SCHEMAS = {
@@ -23,6 +24,9 @@ _TOKEN = re.compile(rb"'(?:[^']|'')*'|\*")
 _OPEN_X2 = re.compile(rb"(\\X2\\(?:[0-9A-Fa-f]{4})+)(?!\\X0\\|[0-9A-Fa-f]{4})(?:\\X:?0?:?\\?|\\)?")
 _STRING = re.compile(rb"'(?:[^'\r\n]|'')*'")
 _ESCAPE = re.compile(rb"(\\\\|\\S\\.|\\P[A-I]\\|\\X\\[0-9A-Fa-f]{2}|\\X2\\[0-9A-Fa-f]*\\X0\\|\\X4\\[0-9A-Fa-f]*\\X0\\)")
+_STATEMENT = re.compile(rb";[ \t]*[\r\n]+[ \t]*(#[^;]{0,80})")
+_HIGH = re.compile(rb"[\x80-\xff]")
+_FOREIGN = re.compile(r"[\x80-\U0010ffff]+")
 _BARE_SI_UNIT = re.compile(rb"(IFCSIUNIT\s*\()\s*\.", re.IGNORECASE)
 _DEEP = re.compile(rb"\({200}")
 
@@ -58,7 +62,8 @@ def prepare(data: bytes, file: str) -> Text:
         )  # fmt: skip
     body, schema, aliased = _with_known_schema(body, file)
     body, starred = _without_stars(body)
-    notices += aliased + starred
+    body, encoded = _without_raw_bytes(body)
+    notices += aliased + starred + encoded
     return Text(body, schema, tuple(notices), changed=body is not data)
 
 
@@ -136,6 +141,30 @@ def _without_stars(data: bytes) -> tuple[bytes, list[Notice]]:
     ]
 
 
+def _without_raw_bytes(data: bytes) -> tuple[bytes, list[Notice]]:
+    """Write strings of raw UTF-8, GB 18030, Shift-JIS or Latin-1 bytes as ISO 10303-21 asks; the parser drops some."""
+    if not _HIGH.search(data):
+        return data, []
+    count = 0
+
+    def encode(string: re.Match[bytes]) -> bytes:
+        nonlocal count
+        if not _HIGH.search(string[0]):
+            return string[0]
+        count += 1
+        return _FOREIGN.sub(_escaped, decode_raw(string[0])).encode("ascii")
+
+    encoded = _STRING.sub(encode, data)
+    message = f"{count} texts hold raw bytes instead of the escapes of ISO 10303-21; they were decoded."
+    return encoded, [Notice(code="ifc.raw_text", message=message, count=count)] if count else []
+
+
+def _escaped(characters: re.Match[str]) -> str:
+    wide = any(character > "\uffff" for character in characters[0])
+    codes = characters[0].encode("utf-32-be" if wide else "utf-16-be").hex().upper()
+    return f"\\X{4 if wide else 2}\\{codes}\\X0\\"
+
+
 def repair_strings(data: bytes) -> bytes:
     r"""Return the text with unterminated ``\X2\`` escapes closed, stray backslashes doubled, bare SI units completed.
 
@@ -170,6 +199,20 @@ def rebuild_header(data: bytes, schema: str) -> bytes:
 def count_instances(data: bytes) -> int:
     """Count the instances a text defines; comments and strings that look like one are counted too."""
     return sum(1 for _ in _INSTANCE.finditer(data))
+
+
+def odd_line(data: bytes) -> int | None:
+    r"""Return the line of the first statement that is no instance of a readable number; ``None`` when all look sound.
+
+    >>> odd_line(b"DATA;\n#1=IFCWALL();\n#2147483648=IFCWALL();\n"), odd_line(b"")
+    (3, None)
+    """
+    start = re.search(rb"\bDATA\s*;", data)
+    for statement in _STATEMENT.finditer(data, start.end() if start else 0):
+        sound = re.match(rb"#(\d+)\s*=\s*[A-Za-z]\w*\s*\(", statement[1])
+        if sound is None or int(sound[1]) >= 2**31:
+            return line_of(data, statement.start(1))
+    return None
 
 
 def line_of(data: bytes, offset: int) -> int:

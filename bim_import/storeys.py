@@ -79,9 +79,10 @@ def _group(ordered: Sequence[Level]) -> list[tuple[Level, ...]]:
 
 
 def _is_one(group: Sequence[Level], level: Level) -> bool:
-    apart_m = level.floor_m - group[0].floor_m
-    furnished = level.rooms and any(member.rooms for member in group)
-    return apart_m < (SAME_FLOOR_M if furnished else LOWEST_STOREY_M)
+    furnished = [member for member in group if member.rooms]
+    if level.rooms and furnished:
+        return level.floor_m - furnished[0].floor_m < SAME_FLOOR_M
+    return level.floor_m - group[0].floor_m < LOWEST_STOREY_M
 
 
 def _first_above_ground(floors_m: Sequence[float], ground_m: float | None, clear_m: float) -> int:

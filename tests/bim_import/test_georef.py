@@ -128,13 +128,13 @@ def test_the_receipt_counts_the_bearing_from_true_north():
     assert georeference.height_datum == "1985"
 
 
-@given(
-    east=st.floats(-200, 200), north=st.floats(-200, 200), bearing=st.floats(-179, 179), lat=st.floats(-80, 80)
-)
+@given(east=st.floats(-200, 200), north=st.floats(-200, 200), bearing=st.floats(-179, 179), lat=st.floats(-80, 80))
 def test_a_site_turns_about_its_own_origin_by_true_north(east, north, bearing, lat):
     origin = (17.0, -4.0, 2.0)
     true_north = (-math.sin(math.radians(bearing)), math.cos(math.radians(bearing)))
-    site = SitePosition(source="#1", lon_deg=120.0, lat_deg=lat, elevation_m=9.0, origin_m=origin, true_north=true_north)
+    site = SitePosition(
+        source="#1", lon_deg=120.0, lat_deg=lat, elevation_m=9.0, origin_m=origin, true_north=true_north
+    )
     frame = solve_site(site).frame
     distance = math.hypot(east, north)
     expected = GLOBE.fwd(120.0, lat, math.degrees(math.atan2(east, north)), distance)[:2]

@@ -39,7 +39,7 @@ def refusal(path):
         (text_of(schema="IFC20_LONGFORM"), "ifc.wrong_schema"),
         (text_of()[:-40], "ifc.truncated"),
         (text_of().replace(b"((0.", b"(" * 5000 + b"((0."), "ifc.too_deep"),
-        (text_of().replace(b"IFCWALL(", b"IFCWALL((,"), "ifc.unreadable"),
+        (text_of().replace(b"#2=", b"#=2"), "ifc.unreadable"),
         (b"PK\x03\x04 not an archive", "ifc.bad_zip"),
     ],
 )
@@ -51,6 +51,11 @@ def test_a_cut_file_names_the_line_where_it_breaks_off(tmp_path):
     assert refusal(written(tmp_path / "a.ifc", text_of()[:-40])).facts["line"] == 9
 
 
+@pytest.mark.parametrize("number", [b"#=2", b"#99999999999="])
+def test_a_statement_the_parser_chokes_on_is_named_by_its_line(tmp_path, number):
+    assert refusal(written(tmp_path / "a.ifc", text_of().replace(b"#2=", number))).facts["line"] == 9
+
+
 def test_a_file_that_lost_only_its_last_line_is_whole(tmp_path):
     data = text_of().replace(b"END-ISO-10303-21;\n", b"")
     assert open_model(written(tmp_path / "a.ifc", data)).notices == ()
@@ -58,7 +63,13 @@ def test_a_file_that_lost_only_its_last_line_is_whole(tmp_path):
 
 @pytest.mark.parametrize(
     ("stated", "read"),
-    [("IFC4X3", "IFC4X3"), ("IFC4X3_RC2", "IFC4X3"), ("IFC4X1", "IFC4"), ("IFC2X_FINAL", "IFC2X3"), ("IFC4_ADD2", "IFC4")],
+    [
+        ("IFC4X3", "IFC4X3"),
+        ("IFC4X3_RC2", "IFC4X3"),
+        ("IFC4X1", "IFC4"),
+        ("IFC2X_FINAL", "IFC2X3"),
+        ("IFC4_ADD2", "IFC4"),
+    ],
 )
 def test_schemas_the_parser_lacks_are_read_as_the_nearest(tmp_path, stated, read):
     data = text_of(schema=stated).replace(b"$,$,$,$,$);", b"$,$,$,$,$,$);" if read != "IFC2X3" else b"$,$,$,$,$);")

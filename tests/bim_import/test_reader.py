@@ -1,0 +1,79 @@
+"""Reading in a process of its own: whatever happens there has a name here."""
+
+import sys
+import time
+
+import pytest
+
+from bim_import import Placement, read_ifc, reader
+from gis.errors import BadInput
+
+AT = Placement(120.1536, 30.2874)
+
+
+@pytest.fixture
+def model(house, tmp_path):
+    drawn = house()
+    drawn.space(drawn.storey(drawn.building(), "1层", 0.0), "0101")
+    return drawn.write(tmp_path / "model.ifc")
+
+
+def worker_that(monkeypatch, code):
+    monkeypatch.setattr(reader, "_WORKER", (sys.executable, "-c", "import os, sys, time; " + code))
+
+
+def fault_of(path, **limits):
+    with pytest.raises(BadInput) as fault:
+        read_ifc(path, at=AT, **limits)
+    return fault.value
+
+
+def test_a_model_is_read_and_progress_is_told(model):
+    told = []
+    imported = read_ifc(model, at=AT, progress=lambda stage, share: told.append((stage, share)))
+    assert [place.kind for place in imported.places] == ["building", "storey", "space"]
+    assert list(dict.fromkeys(stage for stage, _ in told)) == ["open", "georeference", "spaces", "places"]
+    assert all(0 <= share <= 1 for _, share in told)
+    assert imported.receipt.counts["space"] == 1
+    assert imported.receipt.authoring_tool
+    assert len(imported.receipt.sha256) == 64
+
+
+def test_what_the_worker_refuses_is_raised_here_with_its_facts(model):
+    with pytest.raises(BadInput) as fault:
+        read_ifc(model)
+    assert fault.value.code == "ifc.no_position"
+    assert fault.value.facts["file"] == "model.ifc"
+
+
+@pytest.mark.parametrize("signal", ["SIGSEGV", "SIGABRT", "SIGKILL"])
+def test_a_killed_worker_is_a_named_error(model, monkeypatch, signal):
+    worker_that(monkeypatch, f"import signal; os.kill(os.getpid(), signal.{signal})")
+    fault = fault_of(model)
+    assert fault.code == "ifc.crashed"
+    assert signal in fault.message
+
+
+def test_a_worker_that_dies_half_way_through_its_answer_is_a_named_error(model, monkeypatch):
+    worker_that(monkeypatch, "print('{\"result\": {', flush=True, end=''); sys.stderr.write('oh no'); sys.exit(1)")
+    fault = fault_of(model)
+    assert fault.code == "ifc.crashed"
+    assert fault.facts["last_words"] == "oh no"
+
+
+def test_a_worker_that_hangs_is_stopped(model, monkeypatch, tmp_path):
+    worker_that(monkeypatch, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)")
+    started = time.monotonic()
+    assert fault_of(model, time_limit_s=1.0).code == "ifc.timeout"
+    assert time.monotonic() - started < 60
+    status = (tmp_path / "pid").read_text()
+    with pytest.raises(ProcessLookupError):
+        reader.os.kill(int(status), 0)
+
+
+def test_a_real_reading_has_a_time_limit(model):
+    assert fault_of(model, time_limit_s=0.05).code == "ifc.timeout"
+
+
+def test_a_reading_that_needs_too_much_memory_is_a_named_error(model):
+    assert fault_of(model, memory_limit_mb=64).code == "ifc.too_large"
