@@ -2,8 +2,10 @@
 
 import hashlib
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 from typing import Any, Protocol, TypeAlias
 
 from gis.errors import BadInput
@@ -12,6 +14,9 @@ from sample_data.site import table
 
 Observation: TypeAlias = dict[str, Any]
 """One element of what ``POST /v1/observations`` takes."""
+
+Alarm: TypeAlias = tuple[str, str]
+"""Device number and name of the alarm."""
 
 _LOCAL_TIME = timezone(timedelta(hours=8))
 _DAY_S = 86_400.0
@@ -59,6 +64,7 @@ class Simulator:
         devices: Device number and type of each.
         types: Every type by name; a device whose type is not among them is an error.
         seed: Another seed raises other alarms.
+        active: Alarms left standing by an earlier run; they too clear within minutes.
         sweep_steps: In how many steps every device speaks once.
 
     Raises:
@@ -71,6 +77,7 @@ class Simulator:
         types: Mapping[str, DeviceType],
         *,
         seed: int,
+        active: Iterable[Alarm] = (),
         sweep_steps: int = 40,
     ) -> None:
         known = [(device, _type_of(device, kind, types)) for device, kind in devices]
@@ -78,17 +85,21 @@ class Simulator:
             [(device, name, measure) for name, measure in kind.measures.items() if measure.kind != "record"]
             for device, kind in known
         ]
-        self._raisable = [(device, name) for device, kind in known for name in kind.alarms]
+        self._raisers: dict[str, list[str]] = defaultdict(list)
+        for device, kind in known:
+            for name in kind.alarms:
+                self._raisers[name].append(device)
         self._slice = math.ceil(len(known) / sweep_steps)
         self._next = 0
         self._dice = chance(seed, "alarms")
-        self._active: dict[tuple[str, str], datetime] = {}
+        self._active: dict[Alarm, datetime] = {}
+        self._inherited = tuple(active)
         self._last: datetime | None = None
         self._run = ""
         self._count = 0
 
     @property
-    def active_alarms(self) -> Sequence[tuple[str, str]]:
+    def active_alarms(self) -> Sequence[Alarm]:
         """Device and name of the alarms that are active now."""
         return tuple(self._active)
 
@@ -105,8 +116,12 @@ class Simulator:
             raise BadInput("sample.naive_time", f"{now.isoformat()} has no time zone.", "Pass a time with its zone.")
         self._run = self._run or now.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         found = [(device, name, reading(device, name, measure, now)) for device, name, measure in self._due()]
-        found += [(device, name, False) for device, name in self._cleared(now)]
-        found += [(device, name, True) for device, name in self._raised(now)]
+        for alarm in self._inherited:
+            self._stand(alarm, now)
+        self._inherited = ()
+        cleared = self._cleared(now)
+        found += [(device, name, False) for device, name in cleared]
+        found += [(device, name, True) for device, name in self._raised(now, resting=cleared)]
         self._last = now
         return [self._observation(now, *what) for what in found]
 
@@ -115,19 +130,33 @@ class Simulator:
         self._next = (self._next + self._slice) % max(len(self._readings), 1)
         return [what for index in span for what in self._readings[index % len(self._readings)]]
 
-    def _cleared(self, now: datetime) -> list[tuple[str, str]]:
+    def _cleared(self, now: datetime) -> list[Alarm]:
         over = [alarm for alarm, end in self._active.items() if end <= now]
         for alarm in over:
             del self._active[alarm]
         return over
 
-    def _raised(self, now: datetime) -> list[tuple[str, str]]:
-        quiet = [alarm for alarm in self._raisable if alarm not in self._active]
-        wanted = min(self._how_many(now), len(quiet))
-        chosen = self._dice.sample(quiet, wanted)
-        for alarm in chosen:
-            self._active[alarm] = now + timedelta(seconds=self._dice.uniform(*_ALARM_S))
-        return chosen
+    def _raised(self, now: datetime, resting: Sequence[Alarm]) -> list[Alarm]:
+        return [alarm for _ in range(self._how_many(now)) for alarm in self._begin(now, resting)]
+
+    def _begin(self, now: datetime, resting: Sequence[Alarm]) -> list[Alarm]:
+        # The kind first, then the device: hundreds of smoke detectors must not drown every other alarm.
+        quiet = {name: self._quiet(name, resting) for name in self._raisers}
+        names = [name for name, devices in quiet.items() if devices]
+        if not names:
+            return []
+        name = self._dice.choice(names)
+        alarm = (self._dice.choice(quiet[name]), name)
+        self._stand(alarm, now)
+        return [alarm]
+
+    def _stand(self, alarm: Alarm, now: datetime) -> None:
+        self._active[alarm] = now + timedelta(seconds=self._dice.uniform(*_ALARM_S))
+
+    def _quiet(self, name: str, resting: Sequence[Alarm]) -> list[str]:
+        # What has just cleared does not return in the same moment.
+        taken = {*self._active, *resting}
+        return [device for device in self._raisers[name] if (device, name) not in taken]
 
     def _how_many(self, now: datetime) -> int:
         waited_s = (now - self._last).total_seconds() if self._last else 0.0
@@ -168,7 +197,7 @@ def reading(device: str, name: str, measure: Measure, now: datetime) -> float | 
     if measure.kind == "text":
         return "正常"
     own = _own(device, name)
-    typical = _TYPICAL.get(name)
+    typical = _typical().get(name)
     if measure.kind == "boolean":
         share, peak_hour = (float(typical["high"]), float(typical["peak_hour"])) if typical is not None else (0.0, 0.0)
         return _wave(own, now, peak_hour) > 1 - share
@@ -178,7 +207,9 @@ def reading(device: str, name: str, measure: Measure, now: datetime) -> float | 
     return round(value) if measure.kind == "count" else round(value, 2 if value < 1000 else 1)
 
 
-_TYPICAL: Mapping[str, Mapping[str, str]] = {row["measure"]: row for row in table("typical.csv")}
+@cache
+def _typical() -> Mapping[str, Mapping[str, str]]:
+    return {row["measure"]: row for row in table("typical.csv")}
 
 
 def _own(device: str, name: str) -> float:

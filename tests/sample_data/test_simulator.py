@@ -134,3 +134,36 @@ def test_temperature_peaks_in_the_afternoon_and_meters_never_run_back():
 def test_a_closed_manhole_stays_closed():
     cover = TYPES["manhole_sensor"].measures["open_state"]
     assert not any(reading(f"D-{n}", "open_state", cover, START + timedelta(hours=n)) for n in range(200))
+
+
+def test_many_smoke_detectors_do_not_drown_every_other_alarm(half_an_hour):
+    kinds = Counter(name for _, active in half_an_hour for _, name in active)
+    assert len(kinds) > 15
+    assert kinds["fire_smoke"] < sum(kinds.values()) / 5
+
+
+def test_the_readings_go_on_after_a_restart_where_they_were(fleet):
+    later = START + timedelta(seconds=3)
+    first, second = Simulator(fleet, TYPES, seed=1), Simulator(fleet, TYPES, seed=99)
+    assert [o["result"] for o in first.step(later)[:50]] == [o["result"] for o in second.step(later)[:50]]
+
+
+def test_alarms_left_standing_by_an_earlier_run_are_cleared(fleet):
+    left = [(device, "sos") for device, kind in fleet if kind == "one_key_help"][:5]
+    simulator = Simulator(fleet, TYPES, seed=1, active=left)
+    cleared = [
+        (seen["device"], seen["property"])
+        for second in range(600)
+        for seen in simulator.step(START + timedelta(seconds=second))
+        if seen["result"] is False
+    ]
+    assert set(left) <= set(cleared)
+
+
+def test_a_clock_that_jumps_leaves_no_alarm_standing_and_none_twice(fleet):
+    simulator = Simulator(fleet, TYPES, seed=1)
+    for hours in (0, 5, 100):
+        observed = simulator.step(START + timedelta(hours=hours))
+        changes = [(seen["device"], seen["property"]) for seen in observed if isinstance(seen["result"], bool)]
+        assert len(set(changes)) == len(changes)
+        assert 3 <= len(simulator.active_alarms) <= 12
