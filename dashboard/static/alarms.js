@@ -35,7 +35,7 @@ function filters(open, words, filter, onFilter) {
 function row(alarm, words, onOpen, onAcknowledge) {
   const { glyph, color, numeral } = SEVERITIES[alarm.severity];
   const state = words.t(alarm.active ? "alarms.active" : "alarms.cleared");
-  const where = [alarm.place_name, alarm.storey && words.storey(alarm.storey), alarm.device_name].filter(Boolean).join(" · ");
+  const where = [alarm.place_name || alarm.device_name, alarm.storey && words.storey(alarm.storey)].filter(Boolean).join(" · ");
   return h(
     "li",
     { className: `alarm ${alarm.active ? "active" : "cleared"} ${alarm.acknowledged ? "known" : "new"}`, style: { "--color": color }, "data-alarm": alarm.id },

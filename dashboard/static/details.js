@@ -69,33 +69,53 @@ function shown(field, value, words) {
   const label = field.values?.[String(value)];
   if (label) return words.of(label);
   if (typeof value === "boolean") return words.t(value ? "details.yes" : "details.no");
-  if (typeof value !== "number") return Array.isArray(value) || typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (typeof value !== "number") return typeof value === "object" ? JSON.stringify(value) : String(value);
   return field.unit ? `${words.number(value)} ${UNITS[field.unit] ?? field.unit}` : words.number(value);
 }
 
 function devices(view, list, words, actions) {
   if (!list.length) return null;
-  const rank = { alarm: 0, silent: 1 };
-  const sorted = [...list].sort((a, b) => (rank[a.state] ?? 2) - (rank[b.state] ?? 2));
+  const rank = { alarm: 0, silent: 1, normal: 2 };
+  const state = stateOf(view);
+  const sorted = [...list].sort((a, b) => rank[state(a.id)] - rank[state(b.id)]);
   const rows = sorted.slice(0, MOST_DEVICES).map((device) =>
-    h("li", {}, h("span", { className: `dot ${device.state}`, role: "img", ariaLabel: words.t(`state.${device.state}`) }), link(device.name || device.id, () => actions.onDevice(device.id)), h("span", { className: "reading" }, readings(view, device, words))),
+    h("li", {}, h("span", { className: `dot ${state(device.id)}`, role: "img", ariaLabel: words.t(`state.${state(device.id)}`) }), link(shortName(device), () => actions.onDevice(device.id)), h("span", { className: "reading" }, readings(view, device, words))),
   );
   return h("section", {}, h("h3", {}, words.t("details.devices", { count: words.number(list.length) })), h("ul", { className: "devices" }, rows), list.length > MOST_DEVICES && h("p", { className: "note" }, words.t("details.moreDevices", { count: words.number(list.length - MOST_DEVICES) })));
 }
 
-/** The latest of what came with the place and what the stream brought since. */
-function latest(view, device) {
-  return { ...device.values, ...view.readings.get(device.id) };
+/** What the live data say about a device: alarm, silent or normal. */
+function stateOf(view) {
+  const alarmed = new Set([...view.alarms.values()].filter((alarm) => alarm.active).map((alarm) => alarm.device));
+  return (id) => (alarmed.has(id) ? "alarm" : view.silent.has(id) ? "silent" : "normal");
 }
 
-const reading = (value, words) => (typeof value === "number" ? words.number(value) : String(value));
+/** A device's name without the place, which the panel's head already tells. */
+function shortName({ id, name, attributes }) {
+  const where = attributes?.install_position;
+  return (where && name?.startsWith(where) && name.slice(where.length)) || name || id;
+}
+
+/** The latest of what came with the place and what the stream brought since. */
+function latest(view, device) {
+  const known = device.values ?? {};
+  const fresh = Object.entries(view.readings.get(device.id) ?? {});
+  return { ...known, ...Object.fromEntries(fresh.map(([property, each]) => [property, { ...known[property], ...each }])) };
+}
+
+function reading({ value, unit }, words) {
+  if (typeof value === "boolean") return words.t(value ? "details.yes" : "details.no");
+  if (typeof value !== "number") return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return unit ? `${words.number(value)} ${UNITS[unit] ?? unit}` : words.number(value);
+}
 
 function readings(view, device, words) {
-  return Object.values(latest(view, device)).slice(0, 2).map(({ value }) => reading(value, words)).join(" / ");
+  const measured = Object.values(latest(view, device)).filter(({ value }) => typeof value === "number" || typeof value === "string");
+  return measured.slice(0, 2).map((each) => reading(each, words)).join(" / ");
 }
 
 function values(view, device, words) {
-  const rows = Object.entries(latest(view, device)).flatMap(([property, { value, time }]) => [h("dt", {}, property), h("dd", {}, `${reading(value, words)} `, h("small", {}, words.moment(time, new Date())))]);
+  const rows = Object.entries(latest(view, device)).flatMap(([property, each]) => [h("dt", {}, words.of(each.title) || property), h("dd", {}, `${reading(each, words)} `, h("small", {}, words.moment(each.time, new Date())))]);
   return h("section", {}, h("h3", {}, words.t("details.values")), rows.length ? h("dl", {}, rows) : h("p", { className: "empty" }, words.t("details.noValues")));
 }
 

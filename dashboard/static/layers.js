@@ -256,7 +256,7 @@ function devices(layer, pack, view) {
     stroked: true,
     lineWidthUnits: "pixels",
     getLineWidth: 1.5,
-    getRadius: (row) => (chosen(row) ? 7 : view.storey !== null ? 4.5 : 2.5),
+    getRadius: (row) => (chosen(row) ? 9 : view.storey !== null ? 8 : 2.5),
     getPosition: (row) => row.position,
     getFillColor: (row) => (silent(row) ? [...GROUND, 160] : normal(row.feature)),
     getLineColor: (row) => (chosen(row) ? CHOSEN : silent(row) ? rgb(SILENT) : [...GROUND, 200]),

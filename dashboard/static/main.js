@@ -6,8 +6,8 @@ import { debounce, h } from "./dom.js";
 import { listenToKeys } from "./keyboard.js";
 import { INTERIOR, buildLayers } from "./layers.js";
 import { readLink, writeLink } from "./link.js";
-import { createMap, hasWebGl2, stillness } from "./map.js";
-import { buildMarks } from "./marks.js";
+import { createMap, hasWebGl2 } from "./map.js";
+import { anchorOf, buildMarks } from "./marks.js";
 import { createModel, initialState } from "./model.js";
 import { createOverlay } from "./overlay.js";
 import { createPage, fill, helpDialog } from "./page.js";
@@ -25,6 +25,8 @@ const NOTICE_MS = 8000;
 
 /**
  * Build the cockpit inside an element (a page's or a Panel component's).
+ *
+ * Returns a handle on what is shown (also the `cockpit` property of the root element), null when the server is away.
  *
  * `onSelect(code)` hears what the user chose; `watch(fly)` hands over a function that chooses from outside.
  */
@@ -134,6 +136,11 @@ export async function start(container, { onSelect = () => {}, watch = () => {} }
     Escape: () => (page.dialog.open ? page.dialog.close() : clear()),
     "?": () => page.dialog.showModal(),
   });
+
+  /** Where on the map a room of the open building, or a building, is seen: pixels from the map's corner. */
+  function locate(id) {
+    return map.viewport().project(anchorOf(state, id)).slice(0, 2);
+  }
 
   // -- what is drawn when ------------------------------------------------------------------------------------
 
@@ -248,7 +255,8 @@ export async function start(container, { onSelect = () => {}, watch = () => {} }
   store.on(["scene", "visible", "packs", "building", "people"], drawLegend);
   store.on(["alarms", "severity"], drawAlarms);
   store.on(["alarms"], shout);
-  store.on(["chosen", "chosenState", "chosenData", "readings"], drawDetails);
+  store.on(["chosen", "chosenState", "chosenData", "silent", "alarms"], drawDetails);
+  store.on(["readings"], ({ heard, chosenData }) => devicesOf(chosenData).some((id) => heard.has(id)) && drawDetails());
   store.on(["rooms", "storey", "alarms"], drawRail);
   store.on(["scene", "packs", "visible", "building", "rooms", "storey", "chosen", "alarmed", "silent", "people", "near"], drawMap);
   store.on(["alarms"], drawMarks);
@@ -267,15 +275,20 @@ export async function start(container, { onSelect = () => {}, watch = () => {} }
     await loading;
   } catch (fault) {
     store.set({ notice: `${words.t("map.noScene")} ${fault.message}` });
-    return undefined;
+    return null;
   }
   if (!state.scene.bounds) store.set({ notice: words.t("map.empty") });
   home({ animate: false });
   if (link.code) await goToPlace(link.code, { storey: link.storey, keepCamera: Boolean(link.camera), animate: false });
   if (link.camera) map?.look(link.camera, { animate: false });
+  const handle = { state, map, choose: goToPlace, locate };
+  page.root.cockpit = handle;
   page.root.dataset.ready = "true";
-  page.root.cockpit = { state, map, still: stillness() };
-  return undefined;
+  return handle;
+}
+
+function devicesOf(data) {
+  return data?.layer === "device" ? [data.id] : (data?.place?.records?.device ?? []).map((device) => device.id);
 }
 
 function boundsOf(geometry) {

@@ -80,7 +80,13 @@ export function createMap(element, { slow, onClick, onFrame, onCamera, onError }
     fit(bounds, options = {}) {
       look({ ...fitted(element, bounds), position: [0, 0, 0] }, options);
     },
-    redraw: () => drawing.redraw("asked"),
+    /** Resolves when every layer has its data on the card and a frame with them is finished. */
+    async settled() {
+      for (let quiet = 0; quiet < 2; ) {
+        await new Promise((resume) => requestAnimationFrame(resume));
+        quiet = drawing.layerManager?.layers.every((layer) => layer.isLoaded) && !drawing.needsRedraw({ clearRedrawFlags: false }) ? quiet + 1 : 0;
+      }
+    },
     destroy: () => drawing.finalize(),
   };
 }

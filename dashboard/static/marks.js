@@ -82,6 +82,15 @@ function roof(view, id) {
   return [lon, lat, z + (pack.origin[2] ?? view.ground) - view.ground + rise];
 }
 
+/** Longitude, latitude and metres above the ground of a building's roof or a room's floor plan. */
+export function anchorOf(view, id) {
+  const { rooms } = view;
+  const index = rooms ? rooms.index(id) : -1;
+  if (index < 0) return roof(view, id);
+  const [lon, lat, z] = anchorsOf(rooms).get(index);
+  return [lon, lat, z + (rooms.origin[2] ?? view.ground) - view.ground + PLAN_CUT_M];
+}
+
 function buildingNames(view, words) {
   const pack = view.packs.get("building");
   if (!pack || !view.visible.has("building")) return [];
@@ -117,7 +126,6 @@ function roomNames(view) {
   return pack.ids.flatMap((id, index) => {
     const text = pack.value("name", index);
     if (!text || pack.arrays.storey[index] !== view.storey || !anchorsOf(pack).has(index)) return [];
-    const [lon, lat, z] = anchorsOf(pack).get(index);
-    return [{ key: `room/${id}`, kind: "room", position: [lon, lat, z + (pack.origin[2] ?? view.ground) - view.ground + PLAN_CUT_M], rank: id === view.chosen?.id ? -1 : 30, width: 6 + 9 * text.length, text }];
+    return [{ key: `room/${id}`, kind: "room", position: anchorOf(view, id), rank: id === view.chosen?.id ? -1 : 30, width: 6 + 9 * text.length, text }];
   });
 }

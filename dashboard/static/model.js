@@ -10,7 +10,7 @@ const NEAR_M = 3;
 export const initialState = {
   scene: null, packs: new Map(), failed: new Map(), visible: new Set(), ground: 0, near: false,
   building: null, rooms: null, storey: null, chosen: null, chosenState: null, chosenData: null, chosenFault: null,
-  alarms: new Map(), alarmed: new Map(), silent: new Set(), readings: new Map(), people: null,
+  alarms: new Map(), alarmed: new Map(), silent: new Set(), readings: new Map(), heard: new Set(), people: null,
   status: "connecting", loading: { done: 0, of: 1 }, severity: null, notice: null,
 };
 
@@ -59,8 +59,10 @@ export function createModel(store, api) {
   async function loadPeople() {
     const layer = state.scene.layers.find((each) => each.style.draw === "heat" && state.visible.has(each.name));
     if (!layer) return store.set({ people: null });
+    const { layers } = await api.json("v1/layers");
+    const counted = layers.find((each) => each.name === layer.name).derived_from ?? layer.name;
     const sum = layer.style.weight ? `&sum=${layer.style.weight}` : "";
-    const { groups } = await api.json(`v1/aggregate?layer=${layer.derived_from ?? layer.name}&by=building${sum}`);
+    const { groups } = await api.json(`v1/aggregate?layer=${counted}&by=building${sum}`);
     const known = groups.filter((group) => group.value !== null || group.count !== null).map((group) => [group.key, layer.style.weight ? group.value : group.count]);
     return store.set({ people: { groups: new Map(known), bounds: quantiles(known.map(([, value]) => value)), color: layer.style.color } });
   }
@@ -199,7 +201,7 @@ export function createModel(store, api) {
       heard.add(device);
     }
     const silent = new Set([...state.silent].filter((id) => !heard.has(id)));
-    store.set({ readings, ...(silent.size !== state.silent.size && { silent }) });
+    store.set({ readings, heard, ...(silent.size !== state.silent.size && { silent }) });
   }
 
   async function changed(layers) {
