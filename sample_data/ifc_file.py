@@ -46,8 +46,6 @@ class _Draughtsman:
         self._units(spaces)
         return self.pen.file
 
-    # position
-
     def _contexts(self) -> tuple[Any, Any]:
         pen = self.pen
         world = pen.axes(0, 0, 0)
@@ -77,8 +75,6 @@ class _Draughtsman:
         axis = (math.cos(turn), math.sin(turn))
         height = self.building.ground_floor_m
         pen.add("IfcMapConversion", context, crs, east, north, height, *axis, 1 / pen.scale)
-
-    # the spatial tree
 
     def _project(self) -> Any:
         pen = self.pen
@@ -123,8 +119,6 @@ class _Draughtsman:
         units = self.building.units if storey.number > 0 else 0
         pen.properties("里坊_楼层", {"楼层": storey.number, "单元数": units}, [floor])
         return floor
-
-    # the products of one storey
 
     def _storey(self, storey: Storey, floor: Any) -> list[tuple[Cell, Any]]:
         pen = self.pen
@@ -181,8 +175,6 @@ class _Draughtsman:
         pen.root("IfcRelVoidsElement", None, None, wall, hole)
         pen.root("IfcRelFillsElement", None, None, hole, door)
         return door
-
-    # units and uses
 
     def _units(self, spaces: list[tuple[Cell, Any]]) -> None:
         groups: dict[tuple[int | None, str], list[Any]] = defaultdict(list)
