@@ -18,6 +18,8 @@ from gis.errors import BadInput, LifangError, NotFound, Unavailable
 
 _HOME = Path(__file__).resolve().parents[1]
 _WORKER = (sys.executable, "-P", "-m", "bim_import.worker")
+_FAREWELL_S = 10
+_OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "failed to map segment")
 _ERRORS = {kind.__name__: kind for kind in (BadInput, NotFound, Unavailable)}
 
 
@@ -87,11 +89,11 @@ def _converse(
                 if "result" in message:
                     result: Mapping[str, Any] = message["result"]
                     return result
-        except TimeoutError:
+            worker.wait(_FAREWELL_S)
+        except (TimeoutError, subprocess.TimeoutExpired):
             raise _timeout(file) from None
         finally:
             worker.kill()
-        worker.wait()
     raise _death(worker.returncode, complaints, file)
 
 
@@ -138,14 +140,14 @@ def _death(status: int, complaints: IO[bytes], file: str) -> LifangError:
     last_words = complaints.read().decode("utf-8", "replace").strip()
     if -status in (signal.SIGXCPU, signal.SIGALRM):
         return _timeout(file)
-    if "bad_alloc" in last_words or "MemoryError" in last_words:
+    if any(sign in last_words for sign in _OUT_OF_MEMORY):
         return BadInput(
             "ifc.too_large", f"{file} needs more memory than allowed.", "Raise the limit, or split the model.",
             file=file,
         )  # fmt: skip
     how = signal.Signals(-status).name if status < 0 else f"status {status}"
     return BadInput(
-        "ifc.crashed", f"The geometry kernel broke down on {file} ({how}).",
+        "ifc.crashed", f"The reading of {file} broke down ({how}).",
         "Export the model without furniture and equipment, or from another version of the tool.",
         file=file, last_words=last_words or None,
     )  # fmt: skip

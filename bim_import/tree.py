@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bim_import.names import clean
+from gis.errors import BadInput
 
 ENVELOPE = ("IfcWall", "IfcSlab", "IfcRoof", "IfcCurtainWall", "IfcPlate")
 """Classes that make a building's outline; markers, furniture and terrain are kept out of it."""
@@ -50,8 +51,12 @@ def read_tree(model: Any) -> Tree:
 
     Things that stand nowhere belong to the only building, when there is only one. Envelope elements that stand in the
     site itself (terrain, roads drawn as slabs) belong to no building.
+
+    Raises:
+        BadInput: ``ifc.cycle``: a thing is part of itself; the geometry kernel would never come back.
     """
     parents = _parents(model)
+    _refuse_cycles(parents)
     buildings = {thing.id(): BuildingTree(thing) for thing in model.by_type("IfcBuilding")}
     only = next(iter(buildings.values())) if len(buildings) == 1 else None
     branches: dict[int, Branch] = {}
@@ -106,6 +111,20 @@ def _parents(model: Any) -> dict[int, Any]:
         for part in relation.RelatedElements or ():
             parents.setdefault(part.id(), relation.RelatingStructure)
     return {part: whole for part, whole in parents.items() if whole is not None}
+
+
+def _refuse_cycles(parents: dict[int, Any]) -> None:
+    sound: set[int] = set()
+    for start in parents:
+        trail: list[int] = []
+        part: int | None = start
+        while part is not None and part not in sound:
+            if part in trail:
+                name = parents[part].GlobalId
+                raise BadInput("ifc.cycle", "A thing is part of itself.", "Mend the spatial tree.", global_id=name)
+            trail.append(part)
+            part = parents[part].id() if part in parents else None
+        sound.update(trail)
 
 
 def _home(thing: Any, parents: dict[int, Any], buildings: dict[int, BuildingTree]) -> BuildingTree | None:

@@ -282,6 +282,18 @@ def test_a_model_without_a_building_is_refused(house, tmp_path):
     assert fault.value.code == "ifc.no_building"
 
 
+def test_a_room_inside_itself_is_refused(house, tmp_path):
+    drawn = house()
+    storey = drawn.storey(drawn.building(), "1层", 0.0)
+    one, two = (drawn.product("IfcSpace", storey, n, (0, 0, 0), (2, 2, 2), CompositionType="ELEMENT") for n in "12")
+    drawn.aggregate(one, two)
+    drawn.aggregate(two, one)
+    with pytest.raises(BadInput) as fault:
+        read_model(drawn, tmp_path)
+    assert fault.value.code == "ifc.cycle"
+    assert fault.value.facts["global_id"] in (one.GlobalId, two.GlobalId)
+
+
 def test_everything_survives_json(house, tmp_path):
     drawn = house()
     drawn.space(drawn.storey(drawn.building(), "1层", 0.0), "0101")
