@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
-from layers.device.types import DeviceType
 
 from api import VERSION, problems
 from api.hub import Hub
-from api.routes import health, observations, places, query, scene, stream
+from api.routes import health, imports, observations, places, query, scene, stream
 from api.state import Services
 from dashboard import panel_app
+from layers.device.types import DeviceType
 from layers.ingest import Ingest
 from twin.access import Access
 from twin.declaration import Catalogue
@@ -65,7 +65,7 @@ def create_app(
         clock=clock,
     )
     problems.install(app)
-    for module in (health, places, query, observations, stream, scene):
+    for module in (health, places, query, observations, stream, scene, imports):
         app.include_router(module.router)
 
     @app.get("/", include_in_schema=False)

@@ -10,19 +10,19 @@ from typing import Any
 
 import shapely
 
-from gis.errors import BadInput, LifangError
+from gis.errors import BadInput, Conflict, LifangError, NotFound
 from gis.read import Row, check_near, read_features
 from layers.records import building_drafts, map_columns, record_drafts
 from twin.declaration import Catalogue, Layer
 from twin.feature import PlaceDraft
-from twin.intake import Batch, Taken, take_places, take_records
+from twin.intake import IMPORT_SOURCE, Batch, Taken, take_places, take_records
 from twin.query import Query
-from twin.store import Store
+from twin.store import NewEvent, Store, Transaction
 
 MAX_KM = 50.0
 """A layer farther than this from what is already there is in the wrong place."""
 
-_WRITTEN_BY_OTHERS = ("unit", "storey", "space", "alarm")
+_WRITTEN_BY_OTHERS = ("unit", "storey", "space", "alarm", "review")
 
 
 @dataclass(slots=True)
@@ -69,10 +69,24 @@ class Importer:
         self._catalogue = catalogue
         self.community = community or _only_community(store)
 
-    def ifc(self, path: Path, *, at: Any = None, progress: Callable[[str, float], None] | None = None) -> Report:
+    def ifc(
+        self,
+        path: Path,
+        *,
+        at: Any = None,
+        same_as: str | None = None,
+        progress: Callable[[str, float], None] | None = None,
+    ) -> Report:
         """Import a building model.
 
+        Args:
+            path: The model.
+            at: Position given by the planner.
+            same_as: Code of the building it is, or ``new``, where the twin was in doubt.
+            progress: Told the step in hand.
+
         Raises:
+            Conflict: ``import.doubtful_building``, naming the candidates.
             BadInput: ``ifc.…`` when it cannot be read or placed; the store is untouched then.
         """
         from bim_import import read_ifc
@@ -80,7 +94,8 @@ class Importer:
         model = read_ifc(path, at=at, progress=progress)
         self._check_extent(model.places, path.name)
         batch = self._batch(path)
-        taken = self._store.write(lambda transaction: take_places(transaction, model.places, batch)).result()
+        decided = None if same_as is None else {_only_building(model.places): same_as}
+        taken = self._store.write(lambda transaction: take_places(transaction, model.places, batch, decided)).result()
         notices = [f"{notice.code}: {notice.message} {notice.cure}".rstrip() for notice in model.receipt.warnings]
         return _report(path, taken, notices, model.receipt)
 
@@ -156,6 +171,69 @@ class Importer:
                 west, south, east, north = (float(value) for value in shapely.total_bounds(shapes))
                 return west, south, east, north
         return None
+
+
+def imports(store: Store) -> list[dict[str, Any]]:
+    """Return every import, newest first, with what it did and who undid it."""
+    events = store.events(0, 1_000_000, ("change", "undo"))
+    undone = {event.body["batch"]: event.body["by"] for event in events if event.kind == "undo"}
+    return [
+        {
+            "batch": event.source_seq,
+            "source": event.subject,
+            "community": event.community,
+            "at": event.recorded_at.isoformat(),
+            "counts": event.body["counts"],
+            "undone_by": undone.get(event.source_seq),
+        }
+        for event in reversed(events)
+        if event.source == IMPORT_SOURCE
+    ]
+
+
+def undo_import(store: Store, batch: str, by: str, now: datetime) -> int:
+    """Take an import back as a whole; return how many versions were taken back.
+
+    Raises:
+        NotFound: ``import.unknown``.
+        Conflict: ``import.undone`` when it was taken back before, ``import.changed_since`` when later imports changed
+            the same things.
+    """
+    done = store.event(IMPORT_SOURCE, batch)
+    if done is None:
+        raise NotFound("import.unknown", f"There was no import {batch!r}.", "See lifang import list.", batch=batch)
+
+    def work(transaction: Transaction) -> int:
+        count = transaction.undo(done.recorded_at)
+        noted = transaction.append(
+            NewEvent(
+                kind="undo",
+                community=done.community,
+                subject=done.subject,
+                source="lifang:undo",
+                source_seq=batch,
+                occurred_at=now,
+                body={"batch": batch, "by": by, "layers": done.body["layers"]},
+            )
+        )
+        if noted is None:
+            raise Conflict(
+                "import.undone", f"Import {batch} was taken back before.", "Nothing needs to be done.", batch=batch
+            )
+        return count
+
+    return store.write(work).result()
+
+
+def _only_building(places: list[PlaceDraft]) -> str:
+    buildings = [place.key for place in places if place.kind == "building"]
+    if len(buildings) != 1:
+        raise BadInput(
+            "import.several_buildings",
+            f"The model has {len(buildings)} buildings.",
+            "Use --as with models of one building.",
+        )
+    return buildings[0]
 
 
 def _only_community(store: Store) -> str:

@@ -98,7 +98,7 @@ class Ingest:
             if record is None:
                 raise NotFound("alarm.unknown", f"No open alarm {alarm_id!r}.", "See GET /v1/alarms.", alarm=alarm_id)
             state = acknowledge(alarm_of(record), by, now)
-            seen = updated(record, state)
+            seen = updated(record, state, now)
             transaction.put(seen)
             if not state.open:
                 transaction.end("alarm", alarm_id, now)
@@ -184,10 +184,10 @@ class Ingest:
             if not observation.result:
                 return None
             kind = self._types[device.attributes["device_type"]].alarms[observation.name]
-            return feature_of(raise_new(device.id, observation.name, kind.severity, at), device, kind)
+            return feature_of(raise_new(device.id, observation.name, kind.severity, at), device, kind, self._clock())
         before = alarm_of(record)
         after = raise_again(before, at) if observation.result else clear(before, at)
-        return None if after == before else updated(record, after)
+        return None if after == before else updated(record, after, self._clock())
 
     def _announce(
         self, transaction: Transaction, record: Feature, at: datetime, source_seq: str

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 JSON = Mapping[str, Any]
@@ -95,6 +96,21 @@ class PlaceDraft:
     attributes: JSON = field(default_factory=dict)
     identifiers: Mapping[str, str] = field(default_factory=dict)
     source_element: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values; the geometry as hexadecimal WKB."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "geometry": None if self.geometry is None else shapely.to_wkb(self.geometry, hex=True)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "PlaceDraft":
+        """Return the draft that :meth:`as_json` wrote.
+
+        >>> PlaceDraft.from_json(PlaceDraft(kind="space", key="a").as_json())
+        PlaceDraft(kind='space', key='a', ...)
+        """
+        wkb = values["geometry"]
+        return cls(**{**values, "geometry": None if wkb is None else shapely.from_wkb(wkb)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,17 +7,20 @@ from datetime import datetime
 
 import shapely
 
-from gis.errors import BadInput
-from gis.local import LocalFrame
+from gis.errors import BadInput, Conflict
 from twin.feature import Feature, PlaceDraft, RecordDraft
 from twin.locate import Locator
-from twin.matching import match
+from twin.matching import Doubt
 from twin.minting import building_codes, derive_grid, mint_spaces, storey_key, unit_key
 from twin.query import Query
-from twin.store import Identifier, NewEvent, Transaction
+from twin.recognise import Recognition, recognise
+from twin.review import close, draft_of, pending, record_of
+from twin.store import Descent, Identifier, NewEvent, Transaction
+
+IMPORT_SOURCE = "lifang:import"
+"""Source of the events that tell of imports; their ``source_seq`` is the batch."""
 
 _CHILDREN = ("unit", "storey", "space")
-_IDENTITY_RANGE_M = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +54,39 @@ class Taken:
     problems: list[str] = field(default_factory=list)
 
 
-def take_places(transaction: Transaction, drafts: Sequence[PlaceDraft], batch: Batch) -> Taken:
+def take_places(
+    transaction: Transaction, drafts: Sequence[PlaceDraft], batch: Batch, decided: Mapping[str, str] | None = None
+) -> Taken:
     """Store places: buildings keep the code of the building they match; their insides keep theirs by identity or door.
 
-    Children of a building that came from the same source before and are missing now are ended.
+    Children of a building that came from the same source before and are missing now are ended. A footprint that may
+    or may not be a building already there waits in the review queue.
+
+    Args:
+        transaction: All of it is one.
+        drafts: Buildings and what is in them.
+        batch: The import.
+        decided: Draft key → code or ``new``, where a person has decided.
+
+    Raises:
+        Conflict: ``import.doubtful_building`` for a model whose building may be one already there.
+        BadInput: ``import.orphan``, ``import.shifted_datum``.
     """
-    return _PlaceIntake(transaction, drafts, batch).run()
+    return _PlaceIntake(transaction, drafts, batch, decided or {}).run()
+
+
+def decide(transaction: Transaction, review: str, choice: str, by: str, batch: Batch) -> str:
+    """Settle a doubt: the waiting building is the one with code ``choice``, or ``new``; return the code it got.
+
+    Raises:
+        NotFound: ``review.unknown``, ``place.unknown``.
+    """
+    record = pending(transaction, review)
+    draft = draft_of(record)
+    own = replace(batch, source=record.source or batch.source, community=record.community)
+    code = take_places(transaction, [draft], own, {draft.key: choice}).codes[draft.key]
+    close(transaction, record, code, by, batch.at)
+    return code
 
 
 def take_records(transaction: Transaction, layer: str, drafts: Iterable[RecordDraft], batch: Batch) -> Taken:
@@ -106,9 +136,12 @@ def locator_of(transaction: Transaction, community: str) -> Locator:
 class _PlaceIntake:
     """One run of :func:`take_places`."""
 
-    def __init__(self, transaction: Transaction, drafts: Sequence[PlaceDraft], batch: Batch) -> None:
+    def __init__(
+        self, transaction: Transaction, drafts: Sequence[PlaceDraft], batch: Batch, decided: Mapping[str, str]
+    ) -> None:
         self._transaction = transaction
         self._batch = batch
+        self._decided = decided
         self._taken = Taken()
         self._drafts = {draft.key: draft for draft in drafts}
         self._children: dict[str, list[PlaceDraft]] = defaultdict(list)
@@ -119,13 +152,45 @@ class _PlaceIntake:
     def run(self) -> Taken:
         buildings = [draft for draft in self._drafts.values() if draft.kind == "building"]
         standing = {place.id: place for place in _of(self._transaction, self._batch.community, "building")}
-        codes = self._recognise(buildings, standing)
-        codes |= self._mint([draft for draft in buildings if draft.key not in codes])
+        found = recognise(self._transaction, buildings, standing, self._decided)
+        for key, doubt in found.doubts.items():
+            self._queue(self._drafts[key], doubt)
+        codes = found.codes | self._mint(
+            [draft for draft in buildings if draft.key not in found.codes and draft.key not in found.doubts]
+        )
         for draft in buildings:
             if draft.key in codes:
                 self._take_building(draft, codes[draft.key], standing.get(codes[draft.key]))
+        self._descend(found, codes)
+        self._taken.problems += [f"{code} changed its outline: extended, or built anew?" for code in found.altered]
         _announce(self._transaction, self._taken, self._batch)
         return self._taken
+
+    def _queue(self, draft: PlaceDraft, doubt: Doubt) -> None:
+        """Put a doubtful building before a planner; a whole model waits for the answer instead of standing twice."""
+        names = ", ".join(f"{one.key} (overlap {one.score:.0%})" for one in doubt.candidates)
+        if self._children.get(draft.key):
+            raise Conflict(
+                "import.doubtful_building",
+                f"{draft.name or draft.key} may be {names}.",
+                "Say which with --as CODE, or --as new; nothing was imported.",
+                candidates=[one.key for one in doubt.candidates],
+            )
+        record = record_of(draft, doubt, self._batch.community, self._batch.source, self._batch.id)
+        _put(self._transaction, record, self._transaction.current(record.layer, record.id), self._taken)
+        self._taken.problems.append(f"{draft.name or draft.key} may be {names}; it waits in the review queue")
+
+    def _descend(self, found: Recognition, codes: Mapping[str, str]) -> None:
+        """Record divisions and unions; what was absorbed ends, with everything in it."""
+        at = self._batch.at
+        for code, parts in found.splits.items():
+            for part in parts:
+                self._transaction.descend(Descent(code, codes[part], "split", at))
+        for kept, absorbed in found.merges.items():
+            for code in absorbed:
+                self._transaction.descend(Descent(code, kept, "merge", at))
+                inside = self._transaction.find(Query(layers=("building", *_CHILDREN), within=code)).features
+                _end(self._transaction, inside, self._batch, self._taken)
 
     def _root(self, draft: PlaceDraft) -> str:
         """Return the key of the building draft above."""
@@ -143,49 +208,11 @@ class _PlaceIntake:
             draft = above
         return draft.key
 
-    def _recognise(self, drafts: Sequence[PlaceDraft], standing: Mapping[str, Feature]) -> dict[str, str]:
-        """Return draft key → code of the buildings that are in the twin already."""
-        codes: dict[str, str] = {}
-        for draft in drafts:
-            code = self._by_identifier(draft, standing)
-            if code is not None and code not in codes.values():
-                codes[draft.key] = code
-        rest = [draft for draft in drafts if draft.key not in codes and draft.geometry is not None]
-        old = {
-            key: place.geometry
-            for key, place in standing.items()
-            if key not in codes.values() and place.geometry is not None
-        }
-        if not rest or not old:
-            return codes
-        matching = match([draft.geometry for draft in rest if draft.geometry is not None], old)
-        for index, found in matching.assigned.items():
-            codes[rest[index].key] = found.key
-        for doubt in matching.review:
-            draft, names = rest[doubt.index], ", ".join(candidate.key for candidate in doubt.candidates)
-            self._taken.problems.append(
-                f"{draft.name or draft.key} may be {names} ({doubt.reason}); it got a code of its own"
-            )
-        for merge in matching.merges:
-            names = ", ".join(merge.retired)
-            self._taken.problems.append(f"{merge.kept} seems to have absorbed {names}, which stand unchanged")
-        return codes
-
-    def _by_identifier(self, draft: PlaceDraft, standing: Mapping[str, Feature]) -> str | None:
-        """Return the building that bears one of the draft's identifiers, if it stands near enough to be the same.
-
-        Models copied from one another share GlobalIds although they stand elsewhere.
-        """
-        for scheme, value in sorted(draft.identifiers.items()):
-            code = self._transaction.lookup(scheme, value)
-            if code is not None and code in standing and _near(draft, standing[code]):
-                return code
-        return None
-
     def _mint(self, drafts: Sequence[PlaceDraft]) -> dict[str, str]:
         placed = [draft for draft in drafts if draft.geometry is not None and draft.geometry.area > 0]
+        have = {draft.key for draft in placed}
         for draft in drafts:
-            if draft not in placed:
+            if draft.key not in have:
                 self._taken.problems.append(f"building {draft.name or draft.key} has no footprint and got no code")
         footprints = [draft.geometry for draft in placed if draft.geometry is not None]
         grids = {derive_grid(footprint) for footprint in footprints}
@@ -329,13 +356,6 @@ class _PlaceIntake:
             )
 
 
-def _near(draft: PlaceDraft, place: Feature) -> bool:
-    if draft.geometry is None or place.geometry is None:
-        return True
-    frame = LocalFrame.around(place.geometry)
-    return bool(frame.forward(draft.geometry).distance(frame.forward(place.geometry)) <= _IDENTITY_RANGE_M)
-
-
 def _of(transaction: Transaction, community: str, layer: str) -> list[Feature]:
     return [found for found in transaction.find(Query(layers=(layer,))).features if found.community == community]
 
@@ -361,7 +381,7 @@ def _announce(transaction: Transaction, taken: Taken, batch: Batch) -> None:
                 kind="change",
                 community=batch.community,
                 subject=batch.source,
-                source="lifang:import",
+                source=IMPORT_SOURCE,
                 source_seq=batch.id,
                 occurred_at=batch.at,
                 body={

@@ -2,11 +2,13 @@
 
 import sys
 from argparse import Namespace
+from datetime import UTC, datetime
+from getpass import getuser
 from pathlib import Path
 from typing import Any
 
 from api.commands.common import Progress, add_store, opened, settings
-from api.importing import Importer
+from api.importing import Importer, Report, imports, undo_import
 from api.parameters import numbers
 from gis.errors import LifangError
 
@@ -14,11 +16,14 @@ from gis.errors import LifangError
 def add_to(commands: Any) -> None:
     """Declare the commands."""
     parser = commands.add_parser("import", help="import IFC models or GIS files")
-    kinds = parser.add_subparsers(required=True, metavar="ifc|gis")
+    kinds = parser.add_subparsers(required=True, metavar="ifc|gis|list|undo")
     ifc = kinds.add_parser("ifc", help="building models: IFC2X3, IFC4, IFC4X3, also zipped")
     ifc.add_argument("files", nargs="+", type=Path, metavar="FILE")
     ifc.add_argument(
         "--at", metavar="LON,LAT[,BEARING]", help="position of the model's origin, and of its +Y axis from north"
+    )
+    ifc.add_argument(
+        "--as", dest="same_as", metavar="CODE|new", help="which building it is, where the twin was in doubt"
     )
     _common(ifc)
     ifc.set_defaults(run=_ifc)
@@ -32,6 +37,30 @@ def add_to(commands: Any) -> None:
     gis.add_argument("--dem", type=Path, help="elevation model (GeoTIFF) that buildings stand on")
     _common(gis)
     gis.set_defaults(run=_gis)
+
+    listing = kinds.add_parser("list", help="what was imported, newest first")
+    add_store(listing)
+    listing.set_defaults(run=_list)
+    undo = kinds.add_parser("undo", help="take an import back as a whole")
+    undo.add_argument("batch", help="as lifang import list shows it")
+    add_store(undo)
+    undo.set_defaults(run=_undo)
+
+
+def _list(arguments: Namespace) -> int:
+    with opened(settings(store=arguments.store)) as (store, _catalogue):
+        for one in imports(store):
+            report = Report(one["source"], one["counts"])
+            undone = f"\tundone by {one['undone_by']}" if one["undone_by"] else ""
+            print(f"{one['batch']}\t{one['at'][:19]}\t{one['source']}\t{report.summary()}{undone}")
+    return 0
+
+
+def _undo(arguments: Namespace) -> int:
+    with opened(settings(store=arguments.store)) as (store, _catalogue):
+        count = undo_import(store, arguments.batch, getuser(), datetime.now(UTC))
+    print(f"{count} versions taken back")
+    return 0
 
 
 def _common(parser: Any) -> None:
@@ -49,7 +78,10 @@ def _ifc(arguments: Namespace) -> int:
         count = len(arguments.at.split(","))
         values = numbers(arguments.at, ("lon", "lat", "bearing")[: max(2, count)], "--at")
         at = Placement(*values)
-    return _each(arguments, lambda importer, path, progress: importer.ifc(path, at=at, progress=progress))
+    return _each(
+        arguments,
+        lambda importer, path, progress: importer.ifc(path, at=at, same_as=arguments.same_as, progress=progress),
+    )
 
 
 def _gis(arguments: Namespace) -> int:

@@ -87,8 +87,12 @@ def _simulate(store: Store, chosen: Settings, stop: threading.Event) -> None:
     from sample_data.simulator import Simulator
 
     found = store.find(Query(layers=("device",))).features
+    raised = store.find(Query(layers=("alarm",), filters=(("active", "1"),))).features
     simulator = Simulator(
-        [(device.id, device.attributes["device_type"]) for device in found], load_device_types(), seed=2026
+        [(device.id, device.attributes["device_type"]) for device in found],
+        load_device_types(),
+        seed=2026,
+        active=[(alarm.attributes["device"], alarm.attributes["type"]) for alarm in raised],
     )
     host = "127.0.0.1" if chosen.host in ("0.0.0.0", "::") else chosen.host  # noqa: S104  where we listen, not what we open
     with httpx.Client(base_url=f"http://{host}:{chosen.port}", timeout=30, trust_env=False) as client:

@@ -13,19 +13,22 @@ _TIMES = ("raised_at", "changed_at", "cleared_at", "acknowledged_at")
 _NAMES = tuple(field.name for field in fields(Alarm))
 
 
-def feature_of(alarm: Alarm, device: Feature, kind: AlarmType) -> Feature:
+def feature_of(alarm: Alarm, device: Feature, kind: AlarmType, now: datetime) -> Feature:
     """Return the record of a new alarm, placed where the device stands now."""
     attributes = {"device_name": device.name, "title_zh": kind.title.zh, "title_en": kind.title.en}
     placed = replace(
         device, layer="alarm", id=alarm.id, name=f"{kind.title.zh} {device.name or device.id}", attributes=attributes
     )
-    return updated(replace(placed, parent=None, source="lifang:alarm", source_element=None, batch=None), alarm)
+    return updated(replace(placed, parent=None, source="lifang:alarm", source_element=None, batch=None), alarm, now)
 
 
-def updated(record: Feature, alarm: Alarm) -> Feature:
-    """Return the record with the alarm's new state; its place stays as it was when raised."""
+def updated(record: Feature, alarm: Alarm, now: datetime) -> Feature:
+    """Return the record with the alarm's new state; its place stays as it was when raised.
+
+    A device whose clock runs ahead still alarms now.
+    """
     state = {name: value.isoformat() if name in _TIMES and value else value for name, value in asdict(alarm).items()}
-    return replace(record, attributes={**record.attributes, **state}, valid_from=None)
+    return replace(record, attributes={**record.attributes, **state}, valid_from=min(alarm.changed_at, now))
 
 
 def alarm_of(record: Feature) -> Alarm:

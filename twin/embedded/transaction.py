@@ -93,7 +93,8 @@ class SqliteTransaction:
             return False
         fid, before = standing
         self._supersede(fid)
-        self._insert(replace(before, valid_to=at))
+        # What ends before it began was never valid: an all-clear that was sent before its alarm.
+        self._insert(replace(before, valid_to=max(at, before.valid_from or at)))
         return True
 
     def current(self, layer: str, feature_id: str) -> Feature | None:
