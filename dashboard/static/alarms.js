@@ -24,28 +24,58 @@ function filters(open, words, filter, onFilter) {
     const label = words.t(`severity.${severity}`);
     return h(
       "button",
-      { className: "chip", ariaPressed: String(filter === severity), title: label, ariaLabel: `${label} ${count}`, style: { "--color": color }, disabled: !count && filter !== severity, onclick: () => onFilter(filter === severity ? null : severity) },
+      {
+        className: "chip",
+        ariaPressed: String(filter === severity),
+        title: label,
+        ariaLabel: `${label} ${count}`,
+        style: { "--color": color },
+        disabled: !count && filter !== severity,
+        onclick: () => onFilter(filter === severity ? null : severity),
+      },
       h("span", { className: "glyph", ariaHidden: "true" }, glyph),
       String(count),
     );
   };
-  return h("div", { className: "chips", role: "group", ariaLabel: words.t("alarms.filter") }, Object.keys(SEVERITIES).map((key) => button(Number(key))));
+  return h(
+    "div",
+    { className: "chips", role: "group", ariaLabel: words.t("alarms.filter") },
+    Object.keys(SEVERITIES).map((key) => button(Number(key))),
+  );
 }
 
 function row(alarm, words, onOpen, onAcknowledge) {
   const { glyph, color, numeral } = SEVERITIES[alarm.severity];
   const state = words.t(alarm.active ? "alarms.active" : "alarms.cleared");
-  const where = [alarm.place_name || alarm.device_name, alarm.storey && words.storey(alarm.storey)].filter(Boolean).join(" · ");
+  const where = [alarm.place_name || alarm.device_name, alarm.storey && words.storey(alarm.storey)]
+    .filter(Boolean)
+    .join(" · ");
   return h(
     "li",
-    { className: `alarm ${alarm.active ? "active" : "cleared"} ${alarm.acknowledged ? "known" : "new"}`, style: { "--color": color }, "data-alarm": alarm.id },
-    h("button", { className: "open", onclick: () => onOpen(alarm), title: words.t("alarms.show") },
+    {
+      className: `alarm ${alarm.active ? "active" : "cleared"} ${alarm.acknowledged ? "known" : "new"}`,
+      style: { "--color": color },
+      "data-alarm": alarm.id,
+    },
+    h(
+      "button",
+      { className: "open", onclick: () => onOpen(alarm), title: words.t("alarms.show") },
       h("span", { className: "badge", role: "img", ariaLabel: words.t(`severity.${alarm.severity}`) }, glyph),
-      h("span", { className: "what" }, h("b", {}, `${numeral} ${words.of(alarm.title)}`), alarm.count > 1 && h("i", {}, `×${alarm.count}`)),
+      h(
+        "span",
+        { className: "what" },
+        h("b", {}, `${numeral} ${words.of(alarm.title)}`),
+        alarm.count > 1 && h("i", {}, `×${alarm.count}`),
+      ),
       h("time", { dateTime: alarm.raised_at }, words.moment(alarm.raised_at, new Date())),
       h("span", { className: "where" }, where),
       h("span", { className: "state" }, alarm.acknowledged && alarm.active ? words.t("alarms.known") : state),
     ),
-    !alarm.acknowledged && h("button", { className: "acknowledge", onclick: () => onAcknowledge(alarm), title: words.t("alarms.acknowledge") }, words.t("alarms.acknowledge")),
+    !alarm.acknowledged &&
+      h(
+        "button",
+        { className: "acknowledge", onclick: () => onAcknowledge(alarm), title: words.t("alarms.acknowledge") },
+        words.t("alarms.acknowledge"),
+      ),
   );
 }

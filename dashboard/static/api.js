@@ -23,6 +23,8 @@ export function createApi(base = document.baseURI) {
     json: async (path) => (await ask(path)).json(),
     pack: async (path) => unpack(await (await ask(path)).arrayBuffer()),
     post: async (path, body) =>
-      (await ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })).json(),
+      (
+        await ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })
+      ).json(),
   };
 }

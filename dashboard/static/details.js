@@ -8,9 +8,22 @@ const MOST_ATTRIBUTES = 16;
 export function details(view, words, actions) {
   const { chosen, chosenState, chosenData, chosenFault } = view;
   if (!chosen) return null;
-  const close = h("button", { className: "close", onclick: actions.onClose, ariaLabel: words.t("details.close"), title: words.t("details.close") }, "✕");
+  const close = h(
+    "button",
+    {
+      className: "close",
+      onclick: actions.onClose,
+      ariaLabel: words.t("details.close"),
+      title: words.t("details.close"),
+    },
+    "✕",
+  );
   if (chosenState === "loading") return [h("header", {}, h("h2", {}, words.t("details.loading")), close)];
-  if (chosenState === "failed") return [h("header", {}, h("h2", {}, words.t("details.failed")), close), h("p", { className: "fault", role: "alert" }, chosenFault.message, h("br"), chosenFault.cure ?? "")];
+  if (chosenState === "failed")
+    return [
+      h("header", {}, h("h2", {}, words.t("details.failed")), close),
+      h("p", { className: "fault", role: "alert" }, chosenFault.message, h("br"), chosenFault.cure ?? ""),
+    ];
   return [head(view, words, close), ...body(view, chosenData, words, actions)];
 }
 
@@ -25,20 +38,34 @@ function head(view, words, close) {
 function body(view, data, words, actions) {
   const { place } = data;
   return [
-    place?.ancestors?.length > 0 && h("nav", { className: "crumbs", ariaLabel: words.t("details.above") }, place.ancestors.map((above) => link(above.name || above.code, () => actions.onPlace(above.code)))),
+    place?.ancestors?.length > 0 &&
+      h(
+        "nav",
+        { className: "crumbs", ariaLabel: words.t("details.above") },
+        place.ancestors.map((above) => link(above.name || above.code, () => actions.onPlace(above.code))),
+      ),
     data.code && codeLine(data.code, words),
     h("dl", {}, facts(view, data, words)),
     data.layer === "device" && values(view, data.record, words),
     place?.alarms?.length > 0 && data.layer !== "device" && alarms(place.alarms, words, actions),
     data.layer !== "device" && devices(view, place?.records?.device ?? [], words, actions),
-    data.layer !== "device" && Object.entries(place?.records ?? {}).filter(([name, list]) => name !== "device" && list.length).map(([name, list]) => records(view, name, list, words)),
-  ].flat().filter(Boolean);
+    data.layer !== "device" &&
+      Object.entries(place?.records ?? {})
+        .filter(([name, list]) => name !== "device" && list.length)
+        .map(([name, list]) => records(view, name, list, words)),
+  ]
+    .flat()
+    .filter(Boolean);
 }
 
 const link = (text, onclick) => h("button", { className: "link", onclick }, text);
 
 function codeLine(code, words) {
-  const copy = h("button", { className: "link", onclick: () => navigator.clipboard?.writeText(code), title: words.t("details.copy") }, words.t("details.copy"));
+  const copy = h(
+    "button",
+    { className: "link", onclick: () => navigator.clipboard?.writeText(code), title: words.t("details.copy") },
+    words.t("details.copy"),
+  );
   return h("p", { className: "code" }, h("code", {}, code), copy);
 }
 
@@ -47,12 +74,16 @@ function facts(view, { layer, place, attributes }, words) {
   if (place?.address) rows.push([words.t("details.address"), place.address]);
   if (layer !== "device" && place?.storey) rows.push([words.t("details.storey"), words.storey(place.storey)]);
   if (layer !== "device" && Number.isFinite(place?.z_min_m) && Number.isFinite(place?.z_max_m)) {
-    rows.push([words.t("details.height"), `${words.number(place.z_max_m - place.z_min_m)} m`], [words.t("details.level"), `${words.number(place.z_min_m)} – ${words.number(place.z_max_m)} m`]);
+    rows.push(
+      [words.t("details.height"), `${words.number(place.z_max_m - place.z_min_m)} m`],
+      [words.t("details.level"), `${words.number(place.z_min_m)} – ${words.number(place.z_max_m)} m`],
+    );
   }
   if (layer !== "device" && place?.population) rows.push([words.t("details.people"), people(place.population, words)]);
   for (const field of declaration(view, layer)?.fields ?? []) {
     const value = attributes[field.name];
-    if (value !== undefined && value !== null && rows.length < MOST_ATTRIBUTES && value !== place?.address) rows.push([words.of(field.title), shown(field, value, words)]);
+    if (value !== undefined && value !== null && rows.length < MOST_ATTRIBUTES && value !== place?.address)
+      rows.push([words.of(field.title), shown(field, value, words)]);
   }
   return rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]);
 }
@@ -60,7 +91,9 @@ function facts(view, { layer, place, attributes }, words) {
 function people({ persons, households, suppressed }, words) {
   if (suppressed || persons === null) return suppressed ? words.t("details.fewPeople") : "—";
   const text = words.t("details.persons", { count: words.number(persons) });
-  return households === null || households === undefined ? text : `${text} · ${words.t("details.households", { count: words.number(households) })}`;
+  return households === null || households === undefined
+    ? text
+    : `${text} · ${words.t("details.households", { count: words.number(households) })}`;
 }
 
 const UNITS = { m2: "m²", m3: "m³", Cel: "°C", deg: "°" };
@@ -79,9 +112,31 @@ function devices(view, list, words, actions) {
   const state = stateOf(view);
   const sorted = [...list].sort((a, b) => rank[state(a.id)] - rank[state(b.id)]);
   const rows = sorted.slice(0, MOST_DEVICES).map((device) =>
-    h("li", {}, h("span", { className: `dot ${state(device.id)}`, role: "img", ariaLabel: words.t(`state.${state(device.id)}`) }), link(shortName(device), () => actions.onDevice(device.id)), h("span", { className: "reading" }, readings(view, device, words))),
+    h(
+      "li",
+      {},
+      h("span", { className: `dot ${state(device.id)}`, role: "img", ariaLabel: words.t(`state.${state(device.id)}`) }),
+      link(shortName(device), () => actions.onDevice(device.id)),
+      h("span", { className: "reading" }, readings(view, device, words)),
+    ),
   );
-  return h("section", {}, h("h3", {}, words.t("details.devices", { count: words.number(list.length) })), h("ul", { className: "devices" }, rows), list.length > MOST_DEVICES && h("p", { className: "note" }, words.t("details.moreDevices", { count: words.number(list.length - MOST_DEVICES) })));
+  return h(
+    "section",
+    {},
+    h("h3", {}, words.t("details.devices", { count: words.number(list.length) })),
+    h("ul", { className: "devices" }, rows),
+    list.length > MOST_DEVICES &&
+      h(
+        "p",
+        { className: "note" },
+        words.t("details.moreDevices", { count: words.number(list.length - MOST_DEVICES) }),
+      ),
+  );
+}
+
+/** Ids of the devices whose readings the panel shows. */
+export function devicesOf(data) {
+  return data?.layer === "device" ? [data.id] : (data?.place?.records?.device ?? []).map((device) => device.id);
 }
 
 /** What the live data say about a device: alarm, silent or normal. */
@@ -100,7 +155,10 @@ function shortName({ id, name, attributes }) {
 function latest(view, device) {
   const known = device.values ?? {};
   const fresh = Object.entries(view.readings.get(device.id) ?? {});
-  return { ...known, ...Object.fromEntries(fresh.map(([property, each]) => [property, { ...known[property], ...each }])) };
+  return {
+    ...known,
+    ...Object.fromEntries(fresh.map(([property, each]) => [property, { ...known[property], ...each }])),
+  };
 }
 
 function reading({ value, unit }, words) {
@@ -110,22 +168,48 @@ function reading({ value, unit }, words) {
 }
 
 function readings(view, device, words) {
-  const measured = Object.values(latest(view, device)).filter(({ value }) => typeof value === "number" || typeof value === "string");
-  return measured.slice(0, 2).map((each) => reading(each, words)).join(" / ");
+  const measured = Object.values(latest(view, device)).filter(
+    ({ value }) => typeof value === "number" || typeof value === "string",
+  );
+  return measured
+    .slice(0, 2)
+    .map((each) => reading(each, words))
+    .join(" / ");
 }
 
 function values(view, device, words) {
-  const rows = Object.entries(latest(view, device)).flatMap(([property, each]) => [h("dt", {}, words.of(each.title) || property), h("dd", {}, `${reading(each, words)} `, h("small", {}, words.moment(each.time, new Date())))]);
-  return h("section", {}, h("h3", {}, words.t("details.values")), rows.length ? h("dl", {}, rows) : h("p", { className: "empty" }, words.t("details.noValues")));
+  const rows = Object.entries(latest(view, device)).flatMap(([property, each]) => [
+    h("dt", {}, words.of(each.title) || property),
+    h("dd", {}, `${reading(each, words)} `, h("small", {}, words.moment(each.time, new Date()))),
+  ]);
+  return h(
+    "section",
+    {},
+    h("h3", {}, words.t("details.values")),
+    rows.length ? h("dl", {}, rows) : h("p", { className: "empty" }, words.t("details.noValues")),
+  );
 }
 
 function alarms(list, words, actions) {
-  const rows = list.map((alarm) => h("li", { style: { "--color": SEVERITIES[alarm.severity].color } }, h("span", { className: "glyph" }, SEVERITIES[alarm.severity].glyph), link(words.of(alarm.title), () => actions.onAlarm(alarm)), h("span", { className: "reading" }, words.moment(alarm.raised_at, new Date()))));
+  const rows = list.map((alarm) =>
+    h(
+      "li",
+      { style: { "--color": SEVERITIES[alarm.severity].color } },
+      h("span", { className: "glyph" }, SEVERITIES[alarm.severity].glyph),
+      link(words.of(alarm.title), () => actions.onAlarm(alarm)),
+      h("span", { className: "reading" }, words.moment(alarm.raised_at, new Date())),
+    ),
+  );
   return h("section", {}, h("h3", {}, words.t("details.alarms")), h("ul", { className: "devices" }, rows));
 }
 
 function records(view, name, list, words) {
   const declared = declaration(view, name);
   const rows = list.slice(0, MOST_DEVICES).map((record) => h("li", {}, h("span", {}, record.name || record.id)));
-  return h("section", {}, h("h3", {}, `${declared ? words.of(declared.title) : name} ${words.number(list.length)}`), h("ul", { className: "devices" }, rows));
+  return h(
+    "section",
+    {},
+    h("h3", {}, `${declared ? words.of(declared.title) : name} ${words.number(list.length)}`),
+    h("ul", { className: "devices" }, rows),
+  );
 }

@@ -42,7 +42,10 @@ function drawLayer(layer, pack, view) {
 /** Longitude, latitude and metres above the ground that a pack's positions are offsets from. */
 function placed(pack, ground) {
   const [lon, lat, z] = pack.origin;
-  return { coordinateSystem: deck.COORDINATE_SYSTEM.LNGLAT_OFFSETS, coordinateOrigin: [lon ?? 0, lat ?? 0, z === null ? 0 : z - ground] };
+  return {
+    coordinateSystem: deck.COORDINATE_SYSTEM.LNGLAT_OFFSETS,
+    coordinateOrigin: [lon ?? 0, lat ?? 0, z === null ? 0 : z - ground],
+  };
 }
 
 const cache = new WeakMap();
@@ -68,7 +71,15 @@ function polygonData(pack) {
 }
 
 function solid(id, pack, view, properties) {
-  return new deck.SolidPolygonLayer({ id, data: polygonData(pack), ...placed(pack, view.ground), _normalize: false, pickable: true, material: MATERIAL, ...properties });
+  return new deck.SolidPolygonLayer({
+    id,
+    data: polygonData(pack),
+    ...placed(pack, view.ground),
+    _normalize: false,
+    pickable: true,
+    material: MATERIAL,
+    ...properties,
+  });
 }
 
 /** An accessor of the part's feature; `target` is reused, as deck.gl likes it. */
@@ -103,7 +114,11 @@ function buildings(layer, pack, view) {
     const id = pack.ids[index];
     if (opened(id, view)) return mix(declared(index), GROUND, 0.7);
     const people = view.people?.groups.get(id);
-    const base = view.people ? (people === undefined ? mix(declared(index), GROUND, 0.6) : classOf(people, view.people.bounds, ramp(view.people.color))) : declared(index);
+    const base = view.people
+      ? people === undefined
+        ? mix(declared(index), GROUND, 0.6)
+        : classOf(people, view.people.bounds, ramp(view.people.color))
+      : declared(index);
     const severity = view.people ? null : view.alarmed.get(id); // a tint would falsify the scale
     const tinted = severity ? mix(base, rgb(SEVERITIES[severity].color), 0.45) : base;
     return view.building && id !== view.building ? mix(tinted, GROUND, 0.62) : tinted;
@@ -152,7 +167,11 @@ function rooms(layer, pack, view) {
     getFilterValue: (_, { index }) => storeys[features[index]],
     filterRange: [-999, view.storey ?? 999],
     extensions: [once(pack, "filter", () => new deck.DataFilterExtension({ filterSize: 1 }))],
-    updateTriggers: { getElevation: [view.storey], getFillColor: [view.storey, view.chosen, view.alarmed], getLineColor: [view.storey, view.chosen, view.alarmed] },
+    updateTriggers: {
+      getElevation: [view.storey],
+      getFillColor: [view.storey, view.chosen, view.alarmed],
+      getLineColor: [view.storey, view.chosen, view.alarmed],
+    },
   });
 }
 
@@ -170,11 +189,16 @@ function polygons(layer, pack, extruded, view) {
 
 function heat(layer, pack) {
   const { bounds, colors } = heatClasses(layer, pack);
-  return solid(layer.name, pack, { ground: 0 }, {
-    opacity: layer.style.opacity,
-    getFillColor: colored(pack, "polygon", (index) => classOf(pack.value("value", index), bounds, colors), 190),
-    parameters: FLAT,
-  });
+  return solid(
+    layer.name,
+    pack,
+    { ground: 0 },
+    {
+      opacity: layer.style.opacity,
+      getFillColor: colored(pack, "polygon", (index) => classOf(pack.value("value", index), bounds, colors), 190),
+      parameters: FLAT,
+    },
+  );
 }
 
 /** The classes of a heat layer: the same for its cells and its legend. */
@@ -198,7 +222,8 @@ function lines(layer, pack, view) {
     _pathType: "open",
     pickable: true,
     widthUnits: "meters",
-    getWidth: (_, { index }) => pack.value("width_m", pack.arrays["line.feature"][index]) ?? WIDTHS_M[layer.name] ?? 0.6,
+    getWidth: (_, { index }) =>
+      pack.value("width_m", pack.arrays["line.feature"][index]) ?? WIDTHS_M[layer.name] ?? 0.6,
     widthMinPixels: 1,
     capRounded: true,
     jointRounded: true,
@@ -212,7 +237,10 @@ function lines(layer, pack, view) {
 function pointRows(pack) {
   return once(pack, "point", () => {
     const positions = pack.arrays["point.positions"];
-    return Array.from(pack.arrays["point.feature"], (feature, part) => ({ feature, position: positions.subarray(3 * part, 3 * part + 3) }));
+    return Array.from(pack.arrays["point.feature"], (feature, part) => ({
+      feature,
+      position: positions.subarray(3 * part, 3 * part + 3),
+    }));
   });
 }
 
@@ -243,7 +271,11 @@ function points(layer, pack, view) {
 function devices(layer, pack, view) {
   const inside = (row) => standsIn(pack.value("place", row.feature), view.building);
   const onStorey = (row) => view.storey === null || pack.arrays.storey[row.feature] === view.storey;
-  const rows = view.building ? once(pack, `${view.building}/${view.storey}`, () => pointRows(pack).filter((row) => inside(row) && onStorey(row))) : view.near ? pointRows(pack) : once(pack, "none", () => []);
+  const rows = view.building
+    ? once(pack, `${view.building}/${view.storey}`, () => pointRows(pack).filter((row) => inside(row) && onStorey(row)))
+    : view.near
+      ? pointRows(pack)
+      : once(pack, "none", () => []);
   const silent = (row) => view.silent.has(pack.ids[row.feature]);
   const normal = declaredColor(layer, pack);
   const chosen = (row) => pack.ids[row.feature] === view.chosen?.id;
@@ -260,7 +292,11 @@ function devices(layer, pack, view) {
     getPosition: (row) => row.position,
     getFillColor: (row) => (silent(row) ? [...GROUND, 160] : normal(row.feature)),
     getLineColor: (row) => (chosen(row) ? CHOSEN : silent(row) ? rgb(SILENT) : [...GROUND, 200]),
-    updateTriggers: { getRadius: [view.chosen, view.storey], getFillColor: [view.silent], getLineColor: [view.silent, view.chosen] },
+    updateTriggers: {
+      getRadius: [view.chosen, view.storey],
+      getFillColor: [view.silent],
+      getLineColor: [view.silent, view.chosen],
+    },
     billboard: true,
     parameters: FLAT,
   });
@@ -282,7 +318,16 @@ function outlines(view) {
   const raised = rings.map((ring) => ring.map(([x, y, z]) => [x, y, z + rise + 0.05]));
   const data = layer === "building" ? [...rings, ...raised] : raised;
   return [
-    new deck.PathLayer({ id: "chosen", data, ...placed(pack, view.ground), getPath: (ring) => ring, getColor: CHOSEN, getWidth: 2, widthUnits: "pixels", parameters: FLAT }),
+    new deck.PathLayer({
+      id: "chosen",
+      data,
+      ...placed(pack, view.ground),
+      getPath: (ring) => ring,
+      getColor: CHOSEN,
+      getWidth: 2,
+      widthUnits: "pixels",
+      parameters: FLAT,
+    }),
   ];
 }
 

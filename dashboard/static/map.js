@@ -60,12 +60,17 @@ export function createMap(element, { slow, onClick, onFrame, onCamera, onError }
 
   function look(target, { animate = true } = {}) {
     const moving = animate && !stillness();
-    camera = { ...camera, ...target, ...(moving ? { transitionDuration: FLY_MS, transitionInterpolator: interpolator() } : { transitionDuration: 0 }) };
+    camera = {
+      ...camera,
+      ...target,
+      ...(moving ? { transitionDuration: FLY_MS, transitionInterpolator: interpolator() } : { transitionDuration: 0 }),
+    };
     drawing.setProps({ viewState: camera });
     onCamera(camera);
   }
 
-  const interpolator = () => new deck.LinearInterpolator({ transitionProps: ["longitude", "latitude", "zoom", "pitch", "bearing", "position"] });
+  const interpolator = () =>
+    new deck.LinearInterpolator({ transitionProps: ["longitude", "latitude", "zoom", "pitch", "bearing", "position"] });
 
   return {
     look,
@@ -82,9 +87,13 @@ export function createMap(element, { slow, onClick, onFrame, onCamera, onError }
     },
     /** Resolves when every layer has its data on the card and a frame with them is finished. */
     async settled() {
-      for (let quiet = 0; quiet < 2; ) {
+      for (let quiet = 0; quiet < 2;) {
         await new Promise((resume) => requestAnimationFrame(resume));
-        quiet = drawing.layerManager?.layers.every((layer) => layer.isLoaded) && !drawing.needsRedraw({ clearRedrawFlags: false }) ? quiet + 1 : 0;
+        quiet =
+          drawing.layerManager?.layers.every((layer) => layer.isLoaded) &&
+          !drawing.needsRedraw({ clearRedrawFlags: false })
+            ? quiet + 1
+            : 0;
       }
     },
     destroy: () => drawing.finalize(),
@@ -93,7 +102,12 @@ export function createMap(element, { slow, onClick, onFrame, onCamera, onError }
 
 function fitted(element, [west, south, east, north]) {
   const size = { width: element.clientWidth, height: element.clientHeight };
-  const corners = [[west, south], [east, south], [east, north], [west, north]];
+  const corners = [
+    [west, south],
+    [east, south],
+    [east, north],
+    [west, north],
+  ];
   let view = { longitude: (west + east) / 2, latitude: (south + north) / 2, zoom: 15, pitch: PITCH, bearing: BEARING };
   for (let turn = 0; turn < 8; turn += 1) {
     const viewport = new deck.WebMercatorViewport({ ...size, ...view, padding: MARGINS });

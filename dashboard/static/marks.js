@@ -18,7 +18,9 @@ const anchorsOf = (() => {
 /** Everything that stands above the map as text: alarm marks, names of buildings, facilities and rooms. */
 export function buildMarks(view, words, zoom, onAlarm) {
   return [
-    ...(view.visible.has(MARKED) || !view.scene.layers.some((layer) => layer.name === MARKED) ? alarmMarks(view, words, onAlarm) : []),
+    ...(view.visible.has(MARKED) || !view.scene.layers.some((layer) => layer.name === MARKED)
+      ? alarmMarks(view, words, onAlarm)
+      : []),
     ...(zoom >= NAMES_FROM_ZOOM ? buildingNames(view, words) : []),
     ...(zoom >= FACILITIES_FROM_ZOOM ? glyphs(view) : []),
     ...(zoom >= ROOMS_FROM_ZOOM && view.storey !== null ? roomNames(view) : []),
@@ -27,7 +29,9 @@ export function buildMarks(view, words, zoom, onAlarm) {
 
 /** The worst first; then those nobody has acknowledged; then the latest. */
 export function byUrgency(a, b) {
-  return a.severity - b.severity || Number(a.acknowledged) - Number(b.acknowledged) || b.raised_at.localeCompare(a.raised_at);
+  return (
+    a.severity - b.severity || Number(a.acknowledged) - Number(b.acknowledged) || b.raised_at.localeCompare(a.raised_at)
+  );
 }
 
 function alarmMarks(view, words, onAlarm) {
@@ -100,12 +104,23 @@ function buildingNames(view, words) {
     const text = view.people ? (people === undefined ? "" : words.number(people)) : name;
     const hidden = view.building === id && view.storey !== null;
     if (!text || hidden || !anchorsOf(pack).has(index)) return [];
-    return [{ key: `name/${id}`, kind: view.building && view.building !== id ? "name dim" : "name", position: roof(view, id), rank: view.building === id ? 0 : 10 - pack.arrays.z_max[index] / 1e4 || 10, width: 8 + 12 * text.length, text }];
+    return [
+      {
+        key: `name/${id}`,
+        kind: view.building && view.building !== id ? "name dim" : "name",
+        position: roof(view, id),
+        rank: view.building === id ? 0 : 10 - pack.arrays.z_max[index] / 1e4 || 10,
+        width: 8 + 12 * text.length,
+        text,
+      },
+    ];
   });
 }
 
 function glyphs(view) {
-  const shown = view.scene.layers.filter((layer) => layer.style.draw === "point" && view.visible.has(layer.name) && view.packs.has(layer.name));
+  const shown = view.scene.layers.filter(
+    (layer) => layer.style.draw === "point" && view.visible.has(layer.name) && view.packs.has(layer.name),
+  );
   return shown.flatMap((layer) => {
     const pack = view.packs.get(layer.name);
     return [...anchorsOf(pack)].flatMap(([index, [lon, lat, z]]) => {
@@ -113,12 +128,26 @@ function glyphs(view) {
       const entry = legendEntry(layer, pack, index);
       const height = pack.origin[2] === null ? z : z + pack.origin[2] - view.ground;
       if (!entry?.glyph) return [];
-      return [{ key: `glyph/${layer.name}/${pack.ids[index]}`, kind: "glyph", position: [lon, lat, height], rank: 5, width: 16, text: "", glyph: entry.glyph, color: entry.color }];
+      return [
+        {
+          key: `glyph/${layer.name}/${pack.ids[index]}`,
+          kind: "glyph",
+          position: [lon, lat, height],
+          rank: 5,
+          width: 16,
+          text: "",
+          glyph: entry.glyph,
+          color: entry.color,
+        },
+      ];
     });
   });
 }
 
-const onShownStorey = (view, pack, index) => view.storey !== null && pack.arrays.storey[index] === view.storey && standsIn(pack.value("place", index), view.building);
+const onShownStorey = (view, pack, index) =>
+  view.storey !== null &&
+  pack.arrays.storey[index] === view.storey &&
+  standsIn(pack.value("place", index), view.building);
 
 function roomNames(view) {
   const pack = view.rooms;
@@ -126,6 +155,15 @@ function roomNames(view) {
   return pack.ids.flatMap((id, index) => {
     const text = pack.value("name", index);
     if (!text || pack.arrays.storey[index] !== view.storey || !anchorsOf(pack).has(index)) return [];
-    return [{ key: `room/${id}`, kind: "room", position: anchorOf(view, id), rank: id === view.chosen?.id ? -1 : 30, width: 6 + 9 * text.length, text }];
+    return [
+      {
+        key: `room/${id}`,
+        kind: "room",
+        position: anchorOf(view, id),
+        rank: id === view.chosen?.id ? -1 : 30,
+        width: 6 + 9 * text.length,
+        text,
+      },
+    ];
   });
 }

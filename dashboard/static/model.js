@@ -7,12 +7,33 @@ const PLACE_LAYERS = ["building", "unit", "storey", "space", "grid", "community"
 const STATES_EVERY_MS = 30_000;
 const NEAR_M = 3;
 
-export const initialState = {
-  scene: null, packs: new Map(), failed: new Map(), visible: new Set(), ground: 0, near: false,
-  building: null, rooms: null, storey: null, chosen: null, chosenState: null, chosenData: null, chosenFault: null,
-  alarms: new Map(), alarmed: new Map(), silent: new Set(), readings: new Map(), heard: new Set(), people: null,
-  status: "connecting", loading: { done: 0, of: 1 }, severity: null, notice: null,
-};
+/** What is known before anything was asked. */
+export const initialState = () => ({
+  scene: null,
+  packs: new Map(),
+  failed: new Map(),
+  visible: new Set(),
+  ground: 0,
+  near: false,
+  building: null,
+  rooms: null,
+  storey: null,
+  chosen: null,
+  chosenState: null,
+  chosenData: null,
+  chosenFault: null,
+  alarms: new Map(),
+  alarmed: new Map(),
+  silent: new Set(),
+  readings: new Map(),
+  heard: new Set(),
+  people: null,
+  status: "connecting",
+  loading: { done: 0, of: 1 },
+  severity: null,
+  notice: null,
+  camera: null,
+});
 
 /** What the cockpit knows and how it learns it: every change of the store that needs the server starts here. */
 export function createModel(store, api) {
@@ -21,7 +42,11 @@ export function createModel(store, api) {
 
   async function load() {
     const scene = await api.json("v1/scene");
-    const visible = new Set(scene.layers.filter((layer) => layer.href && (layer.style.visible || layer.name === INTERIOR)).map((layer) => layer.name));
+    const visible = new Set(
+      scene.layers
+        .filter((layer) => layer.href && (layer.style.visible || layer.name === INTERIOR))
+        .map((layer) => layer.name),
+    );
     store.set({ scene, visible });
     await Promise.all([loadPacks(scene.layers.filter((layer) => visible.has(layer.name))), loadPeople()]);
   }
@@ -63,8 +88,12 @@ export function createModel(store, api) {
     const counted = layers.find((each) => each.name === layer.name).derived_from ?? layer.name;
     const sum = layer.style.weight ? `&sum=${layer.style.weight}` : "";
     const { groups } = await api.json(`v1/aggregate?layer=${counted}&by=building${sum}`);
-    const known = groups.filter((group) => group.value !== null || group.count !== null).map((group) => [group.key, layer.style.weight ? group.value : group.count]);
-    return store.set({ people: { groups: new Map(known), bounds: quantiles(known.map(([, value]) => value)), color: layer.style.color } });
+    const known = groups
+      .filter((group) => group.value !== null || group.count !== null)
+      .map((group) => [group.key, layer.style.weight ? group.value : group.count]);
+    return store.set({
+      people: { groups: new Map(known), bounds: quantiles(known.map(([, value]) => value)), color: layer.style.color },
+    });
   }
 
   /** Choose a place by its code: learn about it, open its building. Returns what the server said, null on a fault. */
@@ -73,11 +102,21 @@ export function createModel(store, api) {
     store.set({ chosen: started, chosenState: "loading", chosenData: null });
     const place = await ask(() => api.json(`v1/places/${encodeURIComponent(code)}`), started);
     if (!place) return null;
-    const building = place.layer === "building" ? place.code : (place.ancestors.find((above) => above.layer === "building")?.code ?? null);
+    const building =
+      place.layer === "building"
+        ? place.code
+        : (place.ancestors.find((above) => above.layer === "building")?.code ?? null);
     store.set({
       chosen: { id: place.code, layer: place.layer },
       chosenState: "known",
-      chosenData: { layer: place.layer, id: place.code, code: place.text ?? place.code, name: place.name, attributes: place.attributes, place },
+      chosenData: {
+        layer: place.layer,
+        id: place.code,
+        code: place.text ?? place.code,
+        name: place.name,
+        attributes: place.attributes,
+        place,
+      },
       storey: place.layer === "building" ? (storey ?? null) : (place.storey ?? storey ?? null),
     });
     await enter(building);
@@ -103,7 +142,10 @@ export function createModel(store, api) {
     const home = pack && pack.index(id) >= 0 ? pack.value("place", pack.index(id)) : null;
     const started = { id, layer };
     store.set({ chosen: started, chosenState: "loading", chosenData: null });
-    const found = await ask(() => (layer === "device" && home ? deviceIn(home, id) : recordNear(layer, id, coordinate)), started);
+    const found = await ask(
+      () => (layer === "device" && home ? deviceIn(home, id) : recordNear(layer, id, coordinate)),
+      started,
+    );
     if (found) store.set({ chosenState: "known", chosenData: found });
     return found;
   }
@@ -112,14 +154,29 @@ export function createModel(store, api) {
     const place = await api.json(`v1/places/${encodeURIComponent(home)}`);
     const record = place.records.device.find((device) => device.id === id) ?? { id, values: {}, attributes: {} };
     const above = [...place.ancestors, { code: place.code, name: place.name, layer: place.layer }];
-    return { layer: "device", id, code: id, name: record.name, attributes: record.attributes, record, place: { ...place, ancestors: above } };
+    return {
+      layer: "device",
+      id,
+      code: id,
+      name: record.name,
+      attributes: record.attributes,
+      record,
+      place: { ...place, ancestors: above },
+    };
   }
 
   async function recordNear(layer, id, [lon, lat]) {
     const found = await api.json(`v1/query?layers=${layer}&near=${lon},${lat},${NEAR_M}&limit=100`);
     const feature = found.features.find((each) => each.id === id);
     if (!feature) return { layer, id, name: id, attributes: {} };
-    return { layer, id, code: id, name: feature.properties.name, attributes: feature.properties, record: { id, values: {} } };
+    return {
+      layer,
+      id,
+      code: id,
+      name: feature.properties.name,
+      attributes: feature.properties,
+      record: { id, values: {} },
+    };
   }
 
   async function ask(question, started) {
@@ -132,7 +189,8 @@ export function createModel(store, api) {
     }
   }
 
-  const clear = () => store.set({ chosen: null, chosenState: null, chosenData: null, building: null, rooms: null, storey: null });
+  const clear = () =>
+    store.set({ chosen: null, chosenState: null, chosenData: null, building: null, rooms: null, storey: null });
 
   async function acknowledge(alarm, by) {
     try {
@@ -157,10 +215,15 @@ export function createModel(store, api) {
     waiting.forEach(([kind, data]) => onEvent(kind, data));
   }
 
-  const setSilent = (devices) => store.set({ silent: new Set(Object.keys(devices).filter((id) => devices[id] !== "alarm")) });
+  const setSilent = (devices) =>
+    store.set({ silent: new Set(Object.keys(devices).filter((id) => devices[id] !== "alarm")) });
 
   async function refreshStates() {
-    if (state.status === "live") await api.json("v1/states").then(({ devices }) => setSilent(devices), (fault) => store.set({ notice: fault.message }));
+    if (state.status === "live")
+      await api.json("v1/states").then(
+        ({ devices }) => setSilent(devices),
+        (fault) => store.set({ notice: fault.message }),
+      );
   }
 
   function onEvent(kind, data) {
@@ -189,7 +252,8 @@ export function createModel(store, api) {
         if (key) alarmed.set(key, Math.min(severity, alarmed.get(key) ?? severity));
       }
     }
-    const same = alarmed.size === state.alarmed.size && [...alarmed].every(([key, value]) => state.alarmed.get(key) === value);
+    const same =
+      alarmed.size === state.alarmed.size && [...alarmed].every(([key, value]) => state.alarmed.get(key) === value);
     store.set({ alarms, alarmed: same ? state.alarmed : alarmed });
   }
 
@@ -207,7 +271,11 @@ export function createModel(store, api) {
   async function changed(layers) {
     const scene = await api.json("v1/scene");
     store.set({ scene });
-    await loadPacks(scene.layers.filter((layer) => layers.includes(layer.name) && (state.packs.has(layer.name) || state.visible.has(layer.name))));
+    await loadPacks(
+      scene.layers.filter(
+        (layer) => layers.includes(layer.name) && (state.packs.has(layer.name) || state.visible.has(layer.name)),
+      ),
+    );
     if (layers.includes(INTERIOR) && state.building) {
       const { building } = state;
       store.set({ building: null });
@@ -221,11 +289,23 @@ export function createModel(store, api) {
     setInterval(refreshStates, STATES_EVERY_MS);
   }
 
-  return { load, toggle, choosePlace, chooseRecord, clear, acknowledge, live, recount: () => setAlarms(state.alarms), isPlace: (layer) => PLACE_LAYERS.includes(layer) };
+  return {
+    load,
+    toggle,
+    choosePlace,
+    chooseRecord,
+    clear,
+    acknowledge,
+    live,
+    recount: () => setAlarms(state.alarms),
+    isPlace: (layer) => PLACE_LAYERS.includes(layer),
+  };
 }
 
 /** Height that is drawn as the ground: the middle one of the buildings' feet. */
 function groundOf(pack) {
-  const feet = Array.from(pack.arrays.z_min).filter((z) => !Number.isNaN(z)).sort((a, b) => a - b);
+  const feet = Array.from(pack.arrays.z_min)
+    .filter((z) => !Number.isNaN(z))
+    .sort((a, b) => a - b);
   return feet.length ? feet[feet.length >> 1] : 0;
 }

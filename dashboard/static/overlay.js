@@ -57,9 +57,25 @@ export function createOverlay(element, map) {
 
 function makeNode(item) {
   const style = item.color ? { "--color": item.color } : {};
-  if (item.kind !== "alarm") return h("span", { className: `tag ${item.kind}`, style, ariaHidden: "true" }, item.glyph ? glyph(item.glyph) : item.text);
+  if (item.kind !== "alarm")
+    return h(
+      "span",
+      { className: `tag ${item.kind}`, style, ariaHidden: "true" },
+      item.glyph ? glyph(item.glyph) : item.text,
+    );
   const mark = h("span", { className: "mark" }, item.mark);
-  return h("button", { className: `tag alarm${item.active ? " active" : ""}`, style, title: item.title, ariaLabel: item.title, onclick: item.onclick }, mark, item.text);
+  return h(
+    "button",
+    {
+      className: `tag alarm${item.active ? " active" : ""}`,
+      style,
+      title: item.title,
+      ariaLabel: item.title,
+      onclick: item.onclick,
+    },
+    mark,
+    item.text,
+  );
 }
 
 function overlaps(a, b) {

@@ -1,4 +1,11 @@
-const TYPES = { "<f4": Float32Array, "<f8": Float64Array, "<u4": Uint32Array, "<i4": Int32Array, "<u2": Uint16Array, "<i2": Int16Array };
+const TYPES = {
+  "<f4": Float32Array,
+  "<f8": Float64Array,
+  "<u4": Uint32Array,
+  "<i4": Int32Array,
+  "<u2": Uint16Array,
+  "<i2": Int16Array,
+};
 
 /** Read an LFP1 block; the arrays are views of it, nothing is copied. gis/pack.py describes the format. */
 export function unpack(buffer) {

@@ -17,7 +17,9 @@ export function createPage(words) {
     rail: part("section", "panel rail", { hidden: true }),
     details: part("section", "panel details", { hidden: true }),
     alarms: part("section", "panel alarms"),
-    tools: part("div", "tools"),
+    home: h("button", {}, "\u2302"),
+    tilt: h("button"),
+    north: h("button", {}, "N"),
     notice: part("div", "notice", { role: "alert", hidden: true }),
     progress: part("div", "progress", { role: "progressbar" }),
     shout: part("div", "visually-hidden", { ariaLive: "assertive" }),
@@ -25,11 +27,29 @@ export function createPage(words) {
     list: part("section", "plain-list", { hidden: true }),
     search: part("div", "search-slot"),
   };
-  const header = h("header", { className: "bar" }, parts.title, parts.search, parts.status, parts.clock, parts.help, parts.language);
+  const header = h(
+    "header",
+    { className: "bar" },
+    parts.title,
+    parts.search,
+    parts.status,
+    parts.clock,
+    parts.help,
+    parts.language,
+  );
   const left = h("aside", { className: "left" }, parts.tiles, parts.layers, parts.legend);
   const right = h("aside", { className: "right" }, parts.details, parts.alarms);
-  const main = h("main", {}, parts.map, parts.overlay, parts.list, left, right, parts.rail, parts.tools, parts.notice);
-  parts.root = h("div", { className: "cockpit", lang: words.locale }, header, parts.progress, main, parts.shout, parts.dialog);
+  const tools = h("div", { className: "tools" }, parts.home, parts.tilt, parts.north);
+  const main = h("main", {}, parts.map, parts.overlay, parts.list, left, right, parts.rail, tools, parts.notice);
+  parts.root = h(
+    "div",
+    { className: "cockpit", lang: words.locale },
+    header,
+    parts.progress,
+    main,
+    parts.shout,
+    parts.dialog,
+  );
   return parts;
 }
 
@@ -39,7 +59,7 @@ export function fill(panel, children) {
   const root = panel.getRootNode();
   const focused = panel.contains(root.activeElement) ? path(panel, root.activeElement) : null;
   const top = panel.scrollTop;
-  panel.replaceChildren(...[children].flat().filter(Boolean));
+  panel.replaceChildren(...[children ?? []].flat().filter(Boolean));
   panel.scrollTop = top;
   [...panel.querySelectorAll("[data-scroll], .rows, .rail-list")].forEach((element, index) => {
     element.scrollTop = scrolled[index] ?? 0;
@@ -49,12 +69,37 @@ export function fill(panel, children) {
 
 function path(ancestor, element) {
   const steps = [];
-  for (let at = element; at !== ancestor; at = at.parentElement) steps.unshift([...at.parentElement.children].indexOf(at));
+  for (let at = element; at !== ancestor; at = at.parentElement)
+    steps.unshift([...at.parentElement.children].indexOf(at));
   return steps;
+}
+
+/** The texts of the frame itself: title, buttons. */
+export function frame(page, scene, words) {
+  const named = scene?.community?.name ? h("small", {}, scene.community.name) : "";
+  page.root.lang = words.locale;
+  page.title.replaceChildren(scene ? words.of(scene.title) : words.t("loading"), named);
+  page.language.replaceChildren(words.t("language.other"));
+  page.language.ariaLabel = words.t("language.switch");
+  page.help.replaceChildren("?");
+  page.help.ariaLabel = words.t("help.title");
+  page.tilt.replaceChildren(words.t("tools.tiltSign"));
+  for (const name of ["home", "tilt", "north"]) {
+    page[name].title = words.t(`tools.${name}`);
+    page[name].ariaLabel = words.t(`tools.${name}`);
+  }
 }
 
 export function helpDialog(dialog, words) {
   const keys = ["search", "storeys", "heat", "language", "home", "clear", "help"];
-  const rows = keys.flatMap((key) => [h("dt", {}, h("kbd", {}, words.t(`help.${key}.key`))), h("dd", {}, words.t(`help.${key}`))]);
-  dialog.replaceChildren(h("h2", {}, words.t("help.title")), h("dl", {}, rows), h("p", { className: "note" }, words.t("help.mouse")), h("form", { method: "dialog" }, h("button", {}, words.t("help.close"))));
+  const rows = keys.flatMap((key) => [
+    h("dt", {}, h("kbd", {}, words.t(`help.${key}.key`))),
+    h("dd", {}, words.t(`help.${key}`)),
+  ]);
+  dialog.replaceChildren(
+    h("h2", {}, words.t("help.title")),
+    h("dl", {}, rows),
+    h("p", { className: "note" }, words.t("help.mouse")),
+    h("form", { method: "dialog" }, h("button", {}, words.t("help.close"))),
+  );
 }

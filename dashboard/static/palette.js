@@ -24,7 +24,13 @@ export const css = (color) => `rgb(${color.join(" ")})`;
 /** One hue from dark to pale: more is lighter, on a dark map. */
 export function ramp(hex) {
   const color = rgb(hex);
-  return [mix(color, GROUND, 0.72), mix(color, GROUND, 0.48), mix(color, GROUND, 0.2), mix(color, CHOSEN, 0.25), mix(color, CHOSEN, 0.62)];
+  return [
+    mix(color, GROUND, 0.72),
+    mix(color, GROUND, 0.48),
+    mix(color, GROUND, 0.2),
+    mix(color, CHOSEN, 0.25),
+    mix(color, CHOSEN, 0.62),
+  ];
 }
 
 /** Upper bounds of five classes that hold about equally many of the values. */

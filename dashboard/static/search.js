@@ -7,8 +7,23 @@ export function createSearch(api, words, { layerTitle, onChoose }) {
   let results = [];
   let current = -1;
   let asked = 0;
-  const list = h("ul", { className: "results", id: "lifang-results", role: "listbox", ariaLabel: words().t("search.results"), hidden: true });
-  const input = h("input", { type: "search", role: "combobox", ariaExpanded: "false", autocomplete: "off", spellcheck: false, oninput: debounce(ask, WAIT_MS), onkeydown: onKey, onblur: () => setTimeout(close, 150) });
+  const list = h("ul", {
+    className: "results",
+    id: "lifang-results",
+    role: "listbox",
+    ariaLabel: words().t("search.results"),
+    hidden: true,
+  });
+  const input = h("input", {
+    type: "search",
+    role: "combobox",
+    ariaExpanded: "false",
+    autocomplete: "off",
+    spellcheck: false,
+    oninput: debounce(ask, WAIT_MS),
+    onkeydown: onKey,
+    onblur: () => setTimeout(close, 150),
+  });
   input.setAttribute("aria-controls", "lifang-results");
 
   async function ask() {
@@ -27,7 +42,17 @@ export function createSearch(api, words, { layerTitle, onChoose }) {
     results = found;
     current = found.length ? 0 : -1;
     if (!found.length) return say(words().t("search.none"));
-    list.replaceChildren(...found.map((result, index) => h("li", { role: "option", onpointerdown: () => choose(index) }, h("b", {}, result.name || result.id), h("span", { className: "kind" }, layerTitle(result.layer)), h("small", {}, result.text && result.text !== result.name ? result.text : result.id))));
+    list.replaceChildren(
+      ...found.map((result, index) =>
+        h(
+          "li",
+          { role: "option", onpointerdown: () => choose(index) },
+          h("b", {}, result.name || result.id),
+          h("span", { className: "kind" }, layerTitle(result.layer)),
+          h("small", {}, result.text && result.text !== result.name ? result.text : result.id),
+        ),
+      ),
+    );
     open();
   }
 

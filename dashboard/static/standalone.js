@@ -1,1 +1,2 @@
-import {start} from "./main.js"; start(document.getElementById("cockpit"));
+import { start } from "./main.js";
+start(document.getElementById("cockpit"));

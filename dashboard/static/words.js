@@ -11,7 +11,12 @@ export async function loadWords(language) {
 function createWords(language, dictionary) {
   const locale = LOCALES[language];
   const count = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
-  const time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+  const time = new Intl.DateTimeFormat(locale, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hour12: false,
+  });
   const day = new Intl.DateTimeFormat(locale, { year: "numeric", month: "2-digit", day: "2-digit" });
   const weekday = new Intl.DateTimeFormat(locale, { weekday: "short" });
   const shortDay = new Intl.DateTimeFormat(locale, { month: "2-digit", day: "2-digit" });
