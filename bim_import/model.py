@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import shapely
-
 from gis.errors import BadInput
 from twin.feature import PlaceDraft
 
@@ -127,7 +125,7 @@ class ImportedModel:
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values; geometry as hexadecimal WKB."""
-        return {"places": [_place_json(place) for place in self.places], "receipt": self.receipt.as_json()}
+        return {"places": [place.as_json() for place in self.places], "receipt": self.receipt.as_json()}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "ImportedModel":
@@ -135,16 +133,4 @@ class ImportedModel:
         receipt = dict(document["receipt"])
         receipt["georeference"] = Georeference(**receipt["georeference"])
         receipt["warnings"] = tuple(Notice(**notice) for notice in receipt["warnings"])
-        return cls(places=[_place(place) for place in document["places"]], receipt=Receipt(**receipt))
-
-
-def _place_json(place: PlaceDraft) -> dict[str, Any]:
-    values = {name: getattr(place, name) for name in PlaceDraft.__slots__}
-    if place.geometry is not None:
-        values["geometry"] = shapely.to_wkb(place.geometry, hex=True)
-    return values
-
-
-def _place(values: Mapping[str, Any]) -> PlaceDraft:
-    geometry = values["geometry"]
-    return PlaceDraft(**{**values, "geometry": None if geometry is None else shapely.from_wkb(geometry)})
+        return cls(places=[PlaceDraft.from_json(place) for place in document["places"]], receipt=Receipt(**receipt))
