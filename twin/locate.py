@@ -1,6 +1,5 @@
 """Where a record stands: by what its row says about the place, else by its position and height."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 from gis.errors import BadInput
 from twin.feature import Feature, RecordDraft
 from twin.minting import room_key, storey_key, unit_key
+from twin.rooms import RoomIndex
 from twin.spacecode import SpaceCode
 
 
@@ -44,10 +44,7 @@ class Locator:
             place for place in self._places.values() if place.layer == "building" and place.geometry is not None
         ]
         self._tree = shapely.STRtree([place.geometry for place in self._buildings if place.geometry is not None])
-        self._inside: dict[str, list[Feature]] = defaultdict(list)
-        for place in self._places.values():
-            if place.layer in ("storey", "space"):
-                self._inside[_building(place.id)].append(place)
+        self._rooms = RoomIndex(place for place in self._places.values() if place.layer in ("storey", "space"))
 
     def locate(self, draft: RecordDraft) -> Located:
         """Return where a record stands; what its row says goes before where it lies."""
@@ -88,26 +85,9 @@ class Locator:
         hits = sorted(self._buildings[index].id for index in self._tree.query(point, predicate="intersects"))
         if not hits:
             return Located(None)
-        inside = [] if height_m is None else [place for place in self._inside[hits[0]] if _holds(place, height_m)]
-        containing = [place for place in inside if place.geometry is not None and place.geometry.intersects(point)]
-        best = max(containing, key=_depth, default=None) or max(
-            inside, key=lambda place: -_depth(place)[0], default=None
-        )
-        if best is None:
-            return Located(hits[0])
-        return Located(best.id if best in containing else hits[0], best.storey)
-
-
-def _holds(place: Feature, height_m: float) -> bool:
-    return place.z_min_m is not None and place.z_max_m is not None and place.z_min_m <= height_m < place.z_max_m
-
-
-def _depth(place: Feature) -> tuple[int, str]:
-    return len(place.id.split("-")), place.id
-
-
-def _building(key: str) -> str:
-    return "-".join(key.split("-")[:2])
+        held = [] if height_m is None else self._rooms.at(point.x, point.y, height_m)
+        best = next((place for place in held if place.id.startswith(hits[0] + "-")), None)
+        return Located(hits[0]) if best is None else Located(best.id, best.storey)
 
 
 def _candidates(building: str, unit: int | None, storey: int, room: Any) -> Sequence[str]:
