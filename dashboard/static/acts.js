@@ -1,4 +1,4 @@
-import { viewAt, viewOf } from "./camera.js";
+import { viewAt, viewOf, viewOfBuilding } from "./camera.js";
 import { INTERIOR } from "./layers.js";
 import { anchorOf } from "./marks.js";
 import { neighbour, storeysOf } from "./storeys.js";
@@ -52,7 +52,8 @@ export function createActs({ state, store, model, map, onSelect }) {
   function showStorey(storey) {
     store.set({ storey });
     const at = storey === null || !state.rooms ? -1 : state.rooms.arrays.storey.indexOf(storey);
-    if (at >= 0) map?.look({ position: [0, 0, state.rooms.arrays.z_min[at] - state.ground || 0] });
+    if (storey === null && state.building) map?.look(viewOfBuilding(state.packs.get("building"), state.building));
+    else if (at >= 0) map?.look({ position: [0, 0, state.rooms.arrays.z_min[at] - state.ground || 0] });
   }
 
   function stepStorey(step) {

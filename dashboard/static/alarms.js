@@ -47,7 +47,7 @@ function filters(open, words, filter, onFilter) {
 function row(alarm, words, onOpen, onAcknowledge) {
   const { glyph, color, numeral } = SEVERITIES[alarm.severity];
   const state = words.t(alarm.active ? "alarms.active" : "alarms.cleared");
-  const where = [alarm.place_name || alarm.device_name, alarm.storey && words.storey(alarm.storey)]
+  const where = [alarm.storey && words.storey(alarm.storey), alarm.place_name || alarm.device_name]
     .filter(Boolean)
     .join(" · ");
   return h(

@@ -1,3 +1,5 @@
+import { anchors } from "./pack.js";
+
 const ROOM_ZOOM = 19.3;
 const BUILDING_ZOOM = 18.4;
 const ROOM_PITCH = 42;
@@ -13,8 +15,19 @@ export function viewOf(place, ground) {
   if (place.layer !== "building" && place.z_min_m !== null) {
     return { ...middle, zoom: ROOM_ZOOM, pitch: ROOM_PITCH, position: [0, 0, place.z_min_m - ground] };
   }
-  const size = Math.max((east - west) * DEGREE_M.lon, (north - south) * DEGREE_M.lat, rise, SMALLEST_M);
-  const zoom = Math.min(BUILDING_ZOOM, 24.2 - Math.log2(size));
+  return whole(middle, Math.max((east - west) * DEGREE_M.lon, (north - south) * DEGREE_M.lat, rise), rise);
+}
+
+/** Camera for a building on the map. */
+export function viewOfBuilding(pack, id) {
+  const index = pack.index(id);
+  const [longitude, latitude] = anchors(pack).get(index);
+  const rise = pack.arrays.z_max[index] - pack.arrays.z_min[index] || 0;
+  return whole({ longitude, latitude }, rise, rise);
+}
+
+function whole(middle, size, rise) {
+  const zoom = Math.min(BUILDING_ZOOM, 24.2 - Math.log2(Math.max(size, SMALLEST_M)));
   return { ...middle, zoom, pitch: BUILDING_PITCH, position: [0, 0, rise / 2.5] };
 }
 

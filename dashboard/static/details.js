@@ -69,23 +69,35 @@ function codeLine(code, words) {
   return h("p", { className: "code" }, h("code", {}, code), copy);
 }
 
-function facts(view, { layer, place, attributes }, words) {
-  const rows = [];
-  if (place?.address) rows.push([words.t("details.address"), place.address]);
-  if (layer !== "device" && place?.storey) rows.push([words.t("details.storey"), words.storey(place.storey)]);
-  if (layer !== "device" && Number.isFinite(place?.z_min_m) && Number.isFinite(place?.z_max_m)) {
-    rows.push(
-      [words.t("details.height"), `${words.number(place.z_max_m - place.z_min_m)} m`],
-      [words.t("details.level"), `${words.number(place.z_min_m)} – ${words.number(place.z_max_m)} m`],
-    );
-  }
-  if (layer !== "device" && place?.population) rows.push([words.t("details.people"), people(place.population, words)]);
-  for (const field of declaration(view, layer)?.fields ?? []) {
-    const value = attributes[field.name];
-    if (value !== undefined && value !== null && rows.length < MOST_ATTRIBUTES && value !== place?.address)
-      rows.push([words.of(field.title), shown(field, value, words)]);
-  }
+function facts(view, data, words) {
+  const rows = [
+    ...(data.layer === "device" ? [] : placeFacts(data.place, words)),
+    ...attributeFacts(view, data, words),
+  ];
   return rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]);
+}
+
+function placeFacts(place, words) {
+  if (!place) return [];
+  const { address, storey, z_min_m: low, z_max_m: high, population } = place;
+  const measured = Number.isFinite(low) && Number.isFinite(high);
+  return [
+    address && [words.t("details.address"), address],
+    storey && [words.t("details.storey"), words.storey(storey)],
+    measured && [words.t("details.height"), `${words.number(high - low)} m`],
+    measured && [words.t("details.level"), `${words.number(low)} – ${words.number(high)} m`],
+    population && [words.t("details.people"), people(population, words)],
+  ].filter(Boolean);
+}
+
+/** The declared attributes that the head and the address do not tell already. */
+function attributeFacts(view, { layer, id, name, place, attributes }, words) {
+  const told = [undefined, null, id, name, place?.address];
+  const fields = declaration(view, layer)?.fields ?? [];
+  return fields
+    .filter((field) => !told.includes(attributes[field.name]))
+    .slice(0, MOST_ATTRIBUTES)
+    .map((field) => [words.of(field.title), shown(field, attributes[field.name], words)]);
 }
 
 function people({ persons, households, suppressed }, words) {

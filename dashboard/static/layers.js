@@ -254,7 +254,8 @@ function points(layer, pack, view) {
     ...placed(pack, view.ground),
     pickable: true,
     radiusUnits: "pixels",
-    getRadius: glyphs ? 8 : 4.5,
+    getRadius: glyphs && view.signs ? 8 : 4,
+    updateTriggers: { getRadius: [view.signs] },
     stroked: true,
     lineWidthUnits: "pixels",
     getLineWidth: 1.5,
@@ -269,26 +270,19 @@ function points(layer, pack, view) {
 
 /** Devices: quiet dots when all is well, hollow when silent; alarms stand above them as marks of their own. */
 function devices(layer, pack, view) {
-  const inside = (row) => standsIn(pack.value("place", row.feature), view.building);
-  const onStorey = (row) => view.storey === null || pack.arrays.storey[row.feature] === view.storey;
-  const rows = view.building
-    ? once(pack, `${view.building}/${view.storey}`, () => pointRows(pack).filter((row) => inside(row) && onStorey(row)))
-    : view.near
-      ? pointRows(pack)
-      : once(pack, "none", () => []);
   const silent = (row) => view.silent.has(pack.ids[row.feature]);
   const normal = declaredColor(layer, pack);
   const chosen = (row) => pack.ids[row.feature] === view.chosen?.id;
   return new deck.ScatterplotLayer({
     id: "device-point",
-    data: rows,
+    data: deviceRows(pack, view, silent),
     ...placed(pack, view.ground),
     pickable: true,
     radiusUnits: "pixels",
     stroked: true,
     lineWidthUnits: "pixels",
     getLineWidth: 1.5,
-    getRadius: (row) => (chosen(row) ? 9 : view.storey !== null ? 8 : 2.5),
+    getRadius: (row) => (chosen(row) ? 9 : view.storey !== null ? 8 : 3),
     getPosition: (row) => row.position,
     getFillColor: (row) => (silent(row) ? [...GROUND, 160] : normal(row.feature)),
     getLineColor: (row) => (chosen(row) ? CHOSEN : silent(row) ? rgb(SILENT) : [...GROUND, 200]),
@@ -300,6 +294,19 @@ function devices(layer, pack, view) {
     billboard: true,
     parameters: FLAT,
   });
+}
+
+/** Of an open building the shown storey's devices, or all that are silent; of the community all, from nearby. */
+function deviceRows(pack, view, silent) {
+  const none = once(pack, "none", () => []);
+  if (!view.building) return view.near ? pointRows(pack) : none;
+  const here = once(pack, `in ${view.building}`, () =>
+    pointRows(pack).filter((row) => standsIn(pack.value("place", row.feature), view.building)),
+  );
+  if (view.storey === null) return here.filter((row) => silent(row) || pack.ids[row.feature] === view.chosen?.id);
+  return once(pack, `on ${view.building}/${view.storey}`, () =>
+    here.filter((row) => pack.arrays.storey[row.feature] === view.storey),
+  );
 }
 
 /** Whether a place is another or lies below it: codes grow by parts joined with hyphens. */

@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import { listenToKeys } from "./keyboard.js";
 import { readLink } from "./link.js";
 import { createMap, hasWebGl2 } from "./map.js";
+import { levelOfDetail } from "./marks.js";
 import { createModel, initialState } from "./model.js";
 import { createOverlay } from "./overlay.js";
 import { createPage } from "./page.js";
@@ -11,8 +12,6 @@ import { createSearch } from "./search.js";
 import { createStore } from "./store.js";
 import { createViews } from "./views.js";
 import { LANGUAGES, loadWords } from "./words.js";
-
-const DEVICES_FROM_ZOOM = 17.3;
 
 /**
  * Build the cockpit inside an element (a page's or a Panel component's).
@@ -72,7 +71,7 @@ async function openMap(app, slow) {
   app.map = createMap(app.page.map, {
     slow,
     onClick: (picked) => app.act.click(picked),
-    onCamera: (camera) => app.store.set({ camera, near: camera.zoom >= DEVICES_FROM_ZOOM }),
+    onCamera: (camera) => app.store.set({ camera, ...levelOfDetail(camera.zoom) }),
     onFrame: () => app.overlay?.place(),
     onError: (fault) => app.store.set({ notice: fault.message }),
   });

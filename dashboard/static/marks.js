@@ -3,7 +3,8 @@ import { SEVERITIES, legendEntry } from "./palette.js";
 import { anchors } from "./pack.js";
 
 const NAMES_FROM_ZOOM = 15;
-const FACILITIES_FROM_ZOOM = 15.5;
+const SIGNS_FROM_ZOOM = 15.5;
+const DEVICES_FROM_ZOOM = 17.3;
 const ROOMS_FROM_ZOOM = 18.7;
 const PLAN_CUT_M = 1.4;
 
@@ -15,6 +16,9 @@ const anchorsOf = (() => {
   };
 })();
 
+/** What is worth drawing at a zoom: devices as dots, facilities with their signs. */
+export const levelOfDetail = (zoom) => ({ near: zoom >= DEVICES_FROM_ZOOM, signs: zoom >= SIGNS_FROM_ZOOM });
+
 /** Everything that stands above the map as text: alarm marks, names of buildings, facilities and rooms. */
 export function buildMarks(view, words, zoom, onAlarm) {
   return [
@@ -22,7 +26,7 @@ export function buildMarks(view, words, zoom, onAlarm) {
       ? alarmMarks(view, words, onAlarm)
       : []),
     ...(zoom >= NAMES_FROM_ZOOM ? buildingNames(view, words) : []),
-    ...(zoom >= FACILITIES_FROM_ZOOM ? glyphs(view) : []),
+    ...(view.signs ? glyphs(view) : []),
     ...(zoom >= ROOMS_FROM_ZOOM && view.storey !== null ? roomNames(view) : []),
   ];
 }
@@ -134,7 +138,8 @@ function glyphs(view) {
           kind: "glyph",
           position: [lon, lat, height],
           rank: 5,
-          width: 16,
+          width: 12,
+          height: 14,
           text: "",
           glyph: entry.glyph,
           color: entry.color,

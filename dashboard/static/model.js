@@ -15,6 +15,7 @@ export const initialState = () => ({
   visible: new Set(),
   ground: 0,
   near: false,
+  signs: false,
   building: null,
   rooms: null,
   storey: null,

@@ -8,7 +8,7 @@ const GAP_PX = 3;
  * Names and alarm marks above the map, as ordinary elements: crisp text in the user's own fonts, marks that can be
  * focused and clicked, and a pulse that costs the graphics card nothing.
  *
- * Each item is {key, position: [lon, lat, metres], rank, width, text, kind, glyph?, mark?, title?, color?, active?, onclick?};
+ * Each item is {key, position: [lon, lat, metres], rank, width, height?, text, kind, glyph?, mark?, title?, color?, active?, onclick?};
  * of two that overlap the lower rank is shown.
  */
 export function createOverlay(element, map) {
@@ -41,7 +41,7 @@ export function createOverlay(element, map) {
     const taken = [];
     for (const item of items) {
       const [x, y] = viewport.project(item.position);
-      const box = [x - item.width / 2, y - LABEL_HEIGHT_PX, x + item.width / 2, y];
+      const box = [x - item.width / 2, y - (item.height ?? LABEL_HEIGHT_PX), x + item.width / 2, y];
       const inside = x > 0 && y > 0 && x < viewport.width && y < viewport.height;
       const free = inside && !taken.some((other) => overlaps(box, other));
       const { node } = nodes.get(item.key);

@@ -121,6 +121,7 @@ function mapParts(app, acts) {
     "silent",
     "people",
     "near",
+    "signs",
   ];
   return [
     part(drawn, drawMap),

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from gis.pack import unpack
+from layers.device.types import load_device_types
 
 pytestmark = pytest.mark.browser
 LONG_MS = 20_000
@@ -35,10 +36,10 @@ def _types(api, place, device):
     return next(record["attributes"]["device_type"] for record in records if record["id"] == device)
 
 
-def _report(api, device, active):
+def _report(api, device, active, alarm="fire_smoke"):
     observation = {
         "device": device,
-        "property": "fire_smoke",
+        "property": alarm,
         "result": active,
         "phenomenonTime": datetime.now(UTC).isoformat(),
         "source": "test",
@@ -191,15 +192,29 @@ def test_nothing_overlaps_or_leaves_the_screen(cockpit):
     cockpit.page.set_viewport_size({"width": 1280, "height": 720})
 
 
-def test_the_screenshot_of_the_readme(browser, server):
+def test_the_screenshot_of_the_readme(browser, server, api):
     wanted = os.environ.get("LIFANG_SCREENSHOT")
     if not wanted:
         pytest.skip("LIFANG_SCREENSHOT names no file")
+    for device, alarm in _some_alarms(api):
+        _report(api, device, True, alarm)
     page = browser.new_page(viewport={"width": 1600, "height": 900}, locale="zh-CN", reduced_motion="reduce")
-    page.goto(f"{os.environ.get('LIFANG_URL', server)}/cockpit")
+    page.goto(f"{server}/cockpit")
     page.wait_for_selector(".cockpit[data-ready]", timeout=90_000)
-    for layer in os.environ.get("LIFANG_SCREENSHOT_LAYERS", "").split():
-        page.click(f"[data-layer={layer}]")
+    for layer in ("community", "facility"):
+        page.locator(f"[data-layer={layer}]").set_checked(True)
+    expect(page.locator("li.alarm")).to_have_count(7)
     page.wait_for_timeout(3000)
     page.screenshot(path=wanted)
     assert Path(wanted).stat().st_size > 50_000
+
+
+def _some_alarms(api):
+    """Seven alarms of different kinds, all over the community."""
+    devices = api.get("query", params={"layers": "device", "limit": 10_000}).json()["features"]
+    types = load_device_types()
+    raising = {}
+    for device in devices[::41]:
+        for alarm in types[device["properties"]["device_type"]].alarms:
+            raising.setdefault(alarm, device["id"])
+    return [(device, alarm) for alarm, device in raising.items()][:7]
