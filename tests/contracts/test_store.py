@@ -109,6 +109,26 @@ def test_a_change_in_the_world_leaves_the_earlier_state_true_for_its_time(store,
     assert find(store, at=NOON - 72 * HOUR).features == ()
 
 
+def test_an_ended_version_may_be_corrected_and_the_correction_undone(store, clock):
+    put(store, building(name="first", valid_from=NOON - 48 * HOUR))
+    put(store, building(name="second", valid_from=NOON - 24 * HOUR))
+    put(store, building(name="always", valid_from=NOON - 48 * HOUR))
+    moment = store.history("building", "B-0")[-1].recorded_at
+    for at in (None, NOON - 30 * HOUR):
+        assert [f.name for f in find(store, at=at).features] == ["always"]
+    store.write(lambda tx: tx.undo(moment)).result()
+    assert [f.name for f in find(store).features] == ["second"]
+    assert [f.name for f in find(store, at=NOON - 30 * HOUR).features] == ["first"]
+
+
+def test_what_ended_may_begin_again_at_the_same_moment(store):
+    put(store, building(valid_from=NOON - HOUR))
+    store.write(lambda tx: tx.end("building", "B-0", NOON)).result()
+    assert put(store, building(valid_from=NOON - HOUR)) == [True]
+    assert ids(find(store)) == ["B-0"]
+    assert len(find(store, at=NOON - HOUR / 2).features) == 1
+
+
 def test_what_ended_is_gone_now_and_there_before(store, clock):
     put(store, building())
     clock.now += HOUR
@@ -187,6 +207,39 @@ def test_spatial_pages_hold_everything_once_too(store):
     assert (first.matched, rest.next) == (5, None)
 
 
+def test_an_empty_area_holds_nothing(store):
+    put(store, building())
+    assert ids(find(store, area=shapely.Polygon())) == []
+
+
+def test_filters_compare_values_as_json_writes_them(store):
+    put(store, building("A", attributes={"v": 0.1 + 0.2, "w": True, "x": 1.0, "y": [1, "a"], "z": None, "n": 10**20}))
+    for name, value in (("v", str(0.1 + 0.2)), ("w", "1"), ("x", "1.0"), ("y", '[1,"a"]'), ("n", str(10**20))):
+        assert ids(find(store, filters=((name, value),))) == ["A"]
+    for name, value in (("v", "0.3"), ("w", "true"), ("x", "1"), ("z", "None"), ("z", "null"), ("absent", "")):
+        assert ids(find(store, filters=((name, value),))) == []
+
+
+def test_numbers_come_back_as_the_kind_they_were(store):
+    given = {"a": 1e16, "b": 10**16, "c": 1.0, "d": 1, "e": 1e-7, "f": -0.0, "g": True}
+    assert put(store, building(attributes=given)) == [True]
+    assert put(store, building(attributes=dict(reversed(given.items())))) == [False]
+    (found,) = find(store).features
+    assert repr(sorted(found.attributes.items())) == repr(sorted(given.items()))
+    assert put(store, building(attributes={**given, "c": 1})) == [True]
+
+
+def test_moments_are_kept_to_the_millisecond(store):
+    since = NOON - HOUR + timedelta(microseconds=123_456)
+    until = NOON + HOUR + timedelta(microseconds=999)
+    assert put(store, building(name="a", valid_from=since)) == [True]
+    assert put(store, building(name="b", valid_from=since)) == [True]
+    (found,) = find(store).features
+    assert (found.name, found.valid_from) == ("b", NOON - HOUR + timedelta(milliseconds=123))
+    put(store, building("E", valid_to=until))
+    assert store.history("building", "E")[0].valid_to == NOON + HOUR
+
+
 def test_a_foreign_cursor_is_refused(store):
     with pytest.raises(BadInput, match=r"query\.cursor"):
         find(store, limit=1, cursor="!")
@@ -252,6 +305,27 @@ def test_search_finds_chinese_by_character_and_words_by_their_beginning(store):
     assert [f.id for f in store.search("N51H0429733233-0", 10)] == ["N51H0429733233-0"]
     assert store.search("'; DROP TABLE feature --", 10) == []
     assert store.search("  ", 10) == []
+
+
+def test_search_is_deaf_to_case_and_accents_and_knows_word_borders(store):
+    put(store, building("B-1", name="Café_Étage two"))
+    for typed in ("cafe", "CAFÉ", "étage T", "b-1", "café etage", "cafe_e"):
+        assert [f.id for f in store.search(typed, 10)] == ["B-1"], typed
+    assert store.search("tage", 10) == []
+    assert store.search("etagecafe", 10) == []
+
+
+def test_search_lists_the_whole_code_first_then_buildings_then_short_names(store):
+    put(
+        store,
+        building("D-2", layer="device", name="安和里1"),
+        building("B-12", name="安和里12幢"),
+        building("B-2", name="安和里1幢 D-2"),
+        building("B-1", name="安和里1幢"),
+    )
+    assert [f.id for f in store.search("安和里", 10)] == ["B-1", "B-12", "B-2", "D-2"]
+    assert [f.id for f in store.search("d-2", 10)] == ["D-2", "B-2"]
+    assert [f.id for f in store.search("安和里", 1)] == ["B-1"]
 
 
 def test_search_never_finds_personal_records_nor_superseded_names(store, clock):

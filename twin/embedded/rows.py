@@ -9,6 +9,7 @@ from typing import Any
 from twin.embedded.gpkg import decode_geometry, encode_geometry
 from twin.feature import Feature
 from twin.store import Descent, Event, Identifier, Latest
+from twin.versions import dump
 
 COLUMNS = (
     "layer, id, community, name, place, parent, storey, z_min_m, z_max_m, stage, attributes, source, source_element,"
@@ -41,26 +42,6 @@ def _maybe(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def dump(value: Any) -> str:
-    """Return JSON with sorted keys, so that equal content is equal text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
-
-
-def content(feature: Feature) -> tuple[Any, ...]:
-    """Return what makes one version differ from another, in the order of the first columns and ``geom``."""
-    return (
-        feature.name,
-        feature.place,
-        feature.parent,
-        feature.storey,
-        feature.z_min_m,
-        feature.z_max_m,
-        feature.stage,
-        dump(dict(feature.attributes)),
-        encode_geometry(feature.geometry),
-    )
-
-
 def feature_of(row: sqlite3.Row) -> Feature:
     """Return the feature of a row selected with :data:`COLUMNS`."""
     return Feature(
@@ -83,6 +64,31 @@ def feature_of(row: sqlite3.Row) -> Feature:
         valid_to=_maybe(row["valid_to"]),
         recorded_at=to_moment(row["recorded_at"]),
         superseded_at=_maybe(row["superseded_at"]),
+    )
+
+
+def row_of(feature: Feature, recorded_at: datetime) -> tuple[Any, ...]:
+    """Return the values of :data:`COLUMNS` of a version that is believed from now on."""
+    return (
+        feature.layer,
+        feature.id,
+        feature.community,
+        feature.name,
+        feature.place,
+        feature.parent,
+        feature.storey,
+        feature.z_min_m,
+        feature.z_max_m,
+        feature.stage,
+        dump(dict(feature.attributes)),
+        feature.source,
+        feature.source_element,
+        feature.batch,
+        maybe_text(feature.valid_from),
+        maybe_text(feature.valid_to),
+        to_text(recorded_at),
+        None,
+        encode_geometry(feature.geometry),
     )
 
 
@@ -123,16 +129,16 @@ def latest_of(row: sqlite3.Row) -> Latest:
     return Latest(row["device"], row["name"], json.loads(row["value"]), to_moment(row["occurred_at"]))
 
 
-def box(feature: Feature, valid_from: datetime, valid_to: datetime | None) -> tuple[int, ...] | None:
+def box(feature: Feature) -> tuple[int, ...] | None:
     """Return x0, x1, y0, y1 (1e-7 degree), z0, z1 (cm), t0, t1 (s since 2020), rounded outward."""
-    if feature.geometry is None or feature.geometry.is_empty:
+    if feature.geometry is None or feature.geometry.is_empty or feature.valid_from is None:
         return None
     west, south, east, north = feature.geometry.bounds
     z0 = -_I32 if feature.z_min_m is None else math.floor(feature.z_min_m * 100)
     z1 = _I32 if feature.z_max_m is None else math.ceil(feature.z_max_m * 100)
     if feature.z_max_m is None and feature.z_min_m is not None:
         z1 = math.ceil(feature.z_min_m * 100)
-    times = (seconds_2020(valid_from), _I32 if valid_to is None else seconds_2020(valid_to) + 1)
+    times = (seconds_2020(feature.valid_from), _I32 if feature.valid_to is None else seconds_2020(feature.valid_to) + 1)
     return (*degree_box(west, south, east, north), z0, z1, *times)
 
 

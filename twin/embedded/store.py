@@ -5,22 +5,22 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from gis.errors import Unavailable
 from twin.declaration import Catalogue
 from twin.embedded.gpkg import register_layers
 from twin.embedded.migrations import migrate
-from twin.embedded.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, latest_of, to_moment
+from twin.embedded.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, latest_of
 from twin.embedded.select import find
-from twin.embedded.transaction import run
-from twin.embedded.writer import Writer, translate
+from twin.embedded.session import SqliteSession, translate
 from twin.feature import Feature
 from twin.query import Page, Query
 from twin.store import Descent, Event, Identifier, Latest, Transaction
 from twin.text import expression
+from twin.writer import Subscribers, Writer
 
 T = TypeVar("T")
 _POLL_S = 0.25  # how soon commits of another process reach our subscribers
@@ -42,29 +42,24 @@ class EmbeddedStore:
         self, path: Path, catalogue: Catalogue, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._path = path
-        self._catalogue = catalogue
         self._clock = clock
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
-        self._wakes: list[Callable[[int], None]] = []
+        self._subscribers = Subscribers()
         self._closed = threading.Event()
         self._watcher: threading.Thread | None = None
         self._writing = _open_for_writing(path, catalogue)
-        self._recorded = _last_recorded(self._writing)
-        self._writer = Writer(self._writing, path, self._wake)
+        self._session = SqliteSession(self._writing, path, catalogue, clock)
+        self._writer = Writer(self._session, self._wake)
 
     def write(self, work: Callable[[Transaction], T]) -> "Future[T]":
         """Run ``work`` in a transaction; the future is done once it is durably committed."""
-
-        def job(connection: sqlite3.Connection) -> T:
-            return cast("T", run(connection, self._catalogue, self._tick(), work))
-
-        return self._writer.submit(job)
+        return self._writer.submit(work)
 
     def find(self, query: Query) -> Page:
         """Answer a query."""
-        return find(self._reader(), query, max(self._clock(), self._recorded))
+        return find(self._reader(), query, max(self._clock(), self._session.recorded))
 
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""
@@ -92,7 +87,8 @@ class EmbeddedStore:
         rows = self._reader().execute(
             f"SELECT {COLUMNS} FROM feature JOIN feature_text ON feature.fid = feature_text.rowid"  # noqa: S608
             " WHERE feature_text MATCH ? AND superseded_at IS NULL AND valid_to IS NULL"
-            " ORDER BY (id = ? COLLATE NOCASE) DESC, layer NOT IN ('community', 'building'), rank, length(id) LIMIT ?",
+            " ORDER BY (id = ? COLLATE NOCASE) DESC, layer NOT IN ('community', 'building'),"
+            " length(coalesce(name, id)), length(id), layer, id LIMIT ?",
             (match, text.strip(), limit),
         )
         return [feature_of(row) for row in rows]
@@ -119,17 +115,12 @@ class EmbeddedStore:
         return int(self._reader().execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()[0])
 
     def subscribe(self, wake: Callable[[int], None]) -> Callable[[], None]:
-        """Call ``wake(last_seq)`` after each commit that may have appended events, another process's included."""
+        """Call ``wake(last_seq)`` after each commit that appended events, another process's included."""
+        unsubscribe = self._subscribers.add(wake, self.last_seq())
         with self._lock:
-            self._wakes.append(wake)
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="store-watcher", daemon=True)
                 self._watcher.start()
-
-        def unsubscribe() -> None:
-            with self._lock:
-                self._wakes.remove(wake)
-
         return unsubscribe
 
     def latest(self, devices: Iterable[str]) -> list[Latest]:
@@ -171,11 +162,6 @@ class EmbeddedStore:
             self._readers.clear()
         self._writing.close()  # last, so that SQLite folds the write-ahead log into the file
 
-    def _tick(self) -> datetime:
-        """Return the recording moment: the clock, never earlier than what was recorded before."""
-        self._recorded = max(self._clock(), self._recorded + timedelta(milliseconds=1))
-        return self._recorded
-
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None or self._closed.is_set():
@@ -188,12 +174,7 @@ class EmbeddedStore:
         return connection
 
     def _wake(self) -> None:
-        with self._lock:
-            wakes = tuple(self._wakes)
-        if wakes:
-            seq = self.last_seq()
-            for wake in wakes:
-                wake(seq)
+        self._subscribers.tell(self.last_seq)
 
     def _watch(self) -> None:
         """Wake subscribers when another process has committed to the file."""
@@ -255,14 +236,3 @@ def _open_for_writing(path: Path, catalogue: Catalogue) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _last_recorded(connection: sqlite3.Connection) -> datetime:
-    newest = [
-        connection.execute(sql).fetchone()
-        for sql in (
-            "SELECT recorded_at FROM feature ORDER BY fid DESC LIMIT 1",
-            "SELECT recorded_at FROM event ORDER BY seq DESC LIMIT 1",
-        )
-    ]
-    return max((to_moment(row[0]) for row in newest if row is not None), default=datetime.min.replace(tzinfo=UTC))

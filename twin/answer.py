@@ -1,0 +1,124 @@
+"""The part of answering a query that is the same for every store: exact geometry, nearest first, pages and cursors."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from gis.errors import BadInput
+from gis.local import LocalFrame, bbox_around
+from twin.feature import Feature
+from twin.query import Page, Query
+
+Geometries = npt.NDArray[np.object_]
+
+
+class Key(NamedTuple):
+    """What identifies a version in a store and places it in the order of pages."""
+
+    fid: int
+    layer: str
+    id: str
+
+
+def bounds(query: Query) -> tuple[float, float, float, float] | None:
+    """Return west, south, east, north of the box all that matches must touch; ``None`` when nothing spatial is asked.
+
+    Conditions that exclude each other give a box whose west lies east of its east.
+
+    >>> bounds(Query(layers=("building",))) is None
+    True
+    >>> bounds(Query(layers=("building",), bbox=(119, 29, 121, 31), area=shapely.box(120, 30, 122, 32)))
+    (120.0, 30.0, 121, 31)
+    """
+    boxes = []
+    if query.bbox is not None:
+        boxes.append(query.bbox)
+    if query.area is not None and not query.area.is_empty:
+        boxes.append(query.area.bounds)
+    if query.near is not None:
+        boxes.append(bbox_around(*query.near))
+    if not boxes:
+        return None
+    west, south = (max(box[side] for box in boxes) for side in (0, 1))
+    east, north = (min(box[side] for box in boxes) for side in (2, 3))
+    return west, south, east, north
+
+
+def judge(
+    query: Query, keys: Sequence[Key], geometries: Geometries, load: Callable[[list[int]], tuple[Feature, ...]]
+) -> Page:
+    """Return the page of those candidates that meet the spatial conditions exactly.
+
+    Args:
+        query: The question.
+        keys: Candidates in the order of layer and id.
+        geometries: Theirs, CRS84.
+        load: Returns the features of row numbers, in the order given.
+    """
+    chosen = [keys[index] for index in _accepted(query, geometries)]
+    start = _start(query, chosen)
+    page = chosen[start:] if query.limit is None else chosen[start : start + query.limit]
+    features = load([key.fid for key in page])
+    more = start + len(page) < len(chosen)
+    return Page(features, len(chosen), cursor_of(features[-1]) if more and features else None)
+
+
+def _accepted(query: Query, geometries: Geometries) -> list[int]:
+    """Return indices of the geometries that meet the spatial conditions; nearest first when asked for near."""
+    keep = np.ones(len(geometries), dtype=bool)
+    for area in (None if query.bbox is None else shapely.box(*query.bbox), query.area):
+        if area is not None:
+            keep &= _intersects(area, geometries)
+    if query.near is None:
+        return [int(index) for index in np.flatnonzero(keep)]
+    lon, lat, radius_m = query.near
+    distance = shapely.distance(shapely.Point(0, 0), _in_metres(LocalFrame(lon, lat), geometries))
+    keep &= distance <= radius_m
+    return [int(index) for index in np.argsort(distance, kind="stable") if keep[index]]
+
+
+def _in_metres(frame: LocalFrame, geometries: Geometries) -> Any:
+    return shapely.transform(geometries, lambda points: np.column_stack(frame.to_metres(*points.T)))
+
+
+def _intersects(area: BaseGeometry, geometries: Geometries) -> npt.NDArray[np.bool_]:
+    shapely.prepare(area)
+    return np.asarray(shapely.intersects(area, geometries), dtype=bool)
+
+
+def _start(query: Query, keys: Sequence[Key]) -> int:
+    if query.cursor is None:
+        return 0
+    last = position(query.cursor)
+    if query.near is not None:
+        return next((number for number, key in enumerate(keys, start=1) if key[1:] == last), 0)
+    return sum(key[1:] <= last for key in keys)
+
+
+def cursor_of(feature: Feature) -> str:
+    """Return the cursor of the page that follows this feature."""
+    return base64.urlsafe_b64encode(json.dumps([feature.layer, feature.id]).encode()).decode().rstrip("=")
+
+
+def position(cursor: str) -> tuple[str, str]:
+    """Return layer and id of the feature a cursor follows.
+
+    Raises:
+        BadInput: ``query.cursor``.
+
+    >>> position("WyJidWlsZGluZyIsICJCLTAiXQ")
+    ('building', 'B-0')
+    """
+    try:
+        layer, feature_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return str(layer), str(feature_id)
+    except (ValueError, TypeError) as error:
+        raise BadInput(
+            "query.cursor", "The cursor is not one of ours.", "Use the value of next as it came.", parameter="cursor"
+        ) from error

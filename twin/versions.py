@@ -1,0 +1,172 @@
+"""How versions follow one another, the same in every store: valid time and recorded time, never overwriting."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import shapely
+
+from gis.errors import Conflict
+from twin.declaration import Catalogue
+from twin.feature import Feature
+from twin.text import document
+
+
+def to_milliseconds(moment: datetime) -> datetime:
+    """Return a moment in UTC as stores keep it, cut to milliseconds.
+
+    >>> to_milliseconds(datetime(2026, 11, 21, 8, 0, 0, 123_999, tzinfo=UTC)).isoformat()
+    '2026-11-21T08:00:00.123000+00:00'
+    """
+    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def dump(value: Any) -> str:
+    """Return JSON with sorted keys, so that equal content is equal text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
+def wkb(feature: Feature) -> bytes | None:
+    """Return the geometry's WKB, ``None`` for none or an empty one."""
+    if feature.geometry is None or feature.geometry.is_empty:
+        return None
+    return bytes(shapely.to_wkb(feature.geometry, byte_order=1))
+
+
+class Versions(ABC):
+    """The part of a :class:`twin.store.Transaction` that decides what a new version does to the one before it.
+
+    Args:
+        catalogue: Tells which layers may be searched.
+        now: The moment all versions of this transaction are recorded at.
+    """
+
+    def __init__(self, catalogue: Catalogue, now: datetime) -> None:
+        self._catalogue = catalogue
+        self._now = now
+        self._touched: set[str] = set()
+
+    def put(self, feature: Feature) -> bool:
+        """Make this the version now believed; ``False`` when nothing differs.
+
+        With ``valid_from`` the world changed at that moment: the version before it ends there. Without, or with the
+        same moment, the twin learned better: the version before it is superseded for its whole time.
+        """
+        feature = _in_milliseconds(feature)
+        standing = self._standing(feature.layer, feature.id)
+        if standing is None:
+            self._add(feature)
+            return True
+        fid, before = standing
+        if _content(before) == _content(feature) and before.valid_to == feature.valid_to:
+            return False
+        self._supersede(fid)
+        since = feature.valid_from or before.valid_from
+        if before.valid_from is not None and since is not None and since > before.valid_from:
+            self._add(replace(before, valid_to=since))
+        self._add(replace(feature, valid_from=since))
+        return True
+
+    def end(self, layer: str, feature_id: str, at: datetime) -> bool:
+        """End a thing's validity at ``at``; ``False`` when there was nothing to end."""
+        standing = self._standing(layer, feature_id)
+        if standing is None:
+            return False
+        fid, before = standing
+        self._supersede(fid)
+        # What ends before it began was never valid: an all-clear that was sent before its alarm.
+        self._add(replace(before, valid_to=max(to_milliseconds(at), before.valid_from or at)))
+        return True
+
+    def current(self, layer: str, feature_id: str) -> Feature | None:
+        """Return the version now believed and still valid."""
+        standing = self._standing(layer, feature_id)
+        return None if standing is None else standing[1]
+
+    def undo(self, recorded_at: datetime) -> int:
+        """Take back the transaction recorded at this moment."""
+        moment = to_milliseconds(recorded_at)
+        brought = self._recorded(moment)
+        later = [version for _, version in brought if version.superseded_at not in (None, moment)]
+        if later:
+            raise Conflict(
+                "import.changed_since",
+                f"{len(later)} of the things it changed changed again, {later[0].layer} {later[0].id} first.",
+                "Undo the later imports first.",
+                layer=later[0].layer,
+                id=later[0].id,
+            )
+        for fid, version in brought:
+            self._supersede(fid)
+            self._touched.add(version.layer)
+        for version in self._superseded(moment):
+            self._add(version)
+        self._forget(moment)
+        return len(brought)
+
+    def _add(self, feature: Feature) -> None:
+        since = feature.valid_from or self._now
+        self._displace(feature.layer, feature.id, since)
+        self._insert(replace(feature, valid_from=since))
+        self._touched.add(feature.layer)
+
+    def _text(self, feature: Feature) -> str | None:
+        """Return the text a version is found by; ``None`` when it is not to be found."""
+        declared = feature.layer in self._catalogue and self._catalogue[feature.layer]
+        if not declared or declared.access != "open" or feature.valid_to is not None:
+            return None
+        address = feature.attributes.get("address")
+        return document((feature.name, feature.id, feature.place, address if isinstance(address, str) else None))
+
+    @abstractmethod
+    def _standing(self, layer: str, feature_id: str) -> tuple[int, Feature] | None:
+        """Return row number and content of the version now believed and still valid."""
+
+    @abstractmethod
+    def _insert(self, feature: Feature) -> None:
+        """Write a version that has ``valid_from`` as believed from now on."""
+
+    @abstractmethod
+    def _supersede(self, fid: int) -> None:
+        """Believe a version until now and no longer."""
+
+    @abstractmethod
+    def _displace(self, layer: str, feature_id: str, valid_from: datetime) -> None:
+        """Supersede the ended version that is believed to have begun at this moment, if there is one."""
+
+    @abstractmethod
+    def _recorded(self, moment: datetime) -> Sequence[tuple[int, Feature]]:
+        """Return row numbers and versions recorded at this moment, in order."""
+
+    @abstractmethod
+    def _superseded(self, moment: datetime) -> Sequence[Feature]:
+        """Return the versions of earlier transactions that were superseded at this moment, in order."""
+
+    @abstractmethod
+    def _forget(self, moment: datetime) -> None:
+        """Remove the identifiers and descents recorded at this moment."""
+
+
+def _in_milliseconds(feature: Feature) -> Feature:
+    since, until = feature.valid_from, feature.valid_to
+    return replace(
+        feature, valid_from=since and to_milliseconds(since), valid_to=None if until is None else to_milliseconds(until)
+    )
+
+
+def _content(feature: Feature) -> tuple[Any, ...]:
+    """Return what makes one version differ from another."""
+    return (
+        feature.name,
+        feature.place,
+        feature.parent,
+        feature.storey,
+        feature.z_min_m,
+        feature.z_max_m,
+        feature.stage,
+        dump(dict(feature.attributes)),
+        wkb(feature),
+    )
