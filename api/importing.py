@@ -204,7 +204,6 @@ def undo_import(store: Store, batch: str, by: str, now: datetime) -> int:
         raise NotFound("import.unknown", f"There was no import {batch!r}.", "See lifang import list.", batch=batch)
 
     def work(transaction: Transaction) -> int:
-        count = transaction.undo(done.recorded_at)
         noted = transaction.append(
             NewEvent(
                 kind="undo",
@@ -220,7 +219,7 @@ def undo_import(store: Store, batch: str, by: str, now: datetime) -> int:
             raise Conflict(
                 "import.undone", f"Import {batch} was taken back before.", "Nothing needs to be done.", batch=batch
             )
-        return count
+        return transaction.undo(done.recorded_at)
 
     return store.write(work).result()
 

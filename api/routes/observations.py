@@ -8,9 +8,8 @@ from fastapi import APIRouter
 from fastapi import Query as Parameter
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.alarms import alarm_messages
 from api.state import Here
-from layers.alarm.record import message_of
-from twin.feature import Feature
 from twin.query import Query
 
 router = APIRouter(tags=["live"])
@@ -63,7 +62,6 @@ def alarms(
     """Return the alarms on the operator's list: worst first, then unacknowledged, then newest."""
     records = here.access.find(Query(layers=("alarm",))).features
     shown = [record for record in records if state == "open" or record.attributes["active"]]
-    names = _place_names(here, shown)
     shown.sort(key=lambda record: record.attributes["raised_at"], reverse=True)
     shown.sort(
         key=lambda record: (
@@ -72,7 +70,7 @@ def alarms(
             record.attributes["acknowledged"],
         )
     )
-    return {"alarms": [message_of(record, names.get(record.place or "")) for record in shown]}
+    return {"alarms": alarm_messages(here, shown)}
 
 
 @router.post("/v1/alarms/{alarm_id}/acknowledge")
@@ -89,16 +87,3 @@ def states(here: Here) -> dict[str, Any]:
     found = dict.fromkeys(here.ingest.silent(), "silent")
     found.update((record.attributes["device"], "alarm") for record in active)
     return {"seq": seq, "devices": found}
-
-
-def _place_names(here: Here, records: list[Feature]) -> dict[str, str]:
-    keys = {record.place for record in records if record.place}
-    wanted = keys | {"-".join(key.split("-")[:2]) for key in keys}
-    if not wanted:
-        return {}
-    places = here.store.find(Query(layers=("building", "space"), ids=tuple(sorted(wanted)))).features
-    named = {place.id: place.name for place in places if place.name}
-    return {
-        key: " ".join(dict.fromkeys(n for n in (named.get("-".join(key.split("-")[:2])), named.get(key)) if n))
-        for key in keys
-    }

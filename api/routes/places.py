@@ -11,7 +11,6 @@ from api.geojson import properties_of
 from api.people import people_in
 from api.state import Here, Services
 from gis.errors import BadInput, NotFound
-from layers.alarm.record import message_of
 from twin.feature import Feature
 from twin.query import Query
 from twin.spacecode import SpaceCode

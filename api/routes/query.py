@@ -10,7 +10,8 @@ from fastapi import Query as Parameter
 
 from api import geojson
 from api.parameters import integers, moment, numbers, pairs, words
-from api.state import Here
+from api.state import Here, Services
+from gis.errors import BadInput
 from twin.query import Query
 from twin.spacecode import SpaceCode
 
@@ -45,7 +46,7 @@ def query(
     question = Query(
         layers=words(layers),
         bbox=None if bbox is None else _four(bbox),
-        within=place_key(within),
+        within=place_key(here, within),
         near=None if near is None else _three(near),
         storeys=integers(storeys, "storeys"),
         z_min_m=z_min,
@@ -72,7 +73,7 @@ def aggregate(
 ) -> dict[str, Any]:
     """Return counts and sums by place or H3 cell; groups of too few persons are suppressed (``null``)."""
     question = Query(
-        layers=words(layer), within=place_key(within), filters=pairs(filter, "filter"), at=moment(at, "at")
+        layers=words(layer), within=place_key(here, within), filters=pairs(filter, "filter"), at=moment(at, "at")
     )
     found = here.access.aggregate(question, by, total=sum, resolution=resolution)
     groups = [asdict(group) for group in found.groups]
@@ -97,6 +98,18 @@ def _three(text: str) -> tuple[float, float, float]:
     return lon, lat, radius_m
 
 
-def place_key(code: str | None) -> str | None:
-    """Return the key of a space code as people write it, with or without check character."""
-    return None if code is None else SpaceCode.parse(code).key
+def place_key(here: Services, code: str | None) -> str | None:
+    """Return the key of a place named by its space code, with or without check character, or by another name of its own.
+
+    Raises:
+        BadInput: ``code.…`` when it is neither.
+    """
+    if code is None:
+        return None
+    try:
+        return SpaceCode.parse(code).key
+    except BadInput:
+        named = here.store.lookup(code)
+        if len(named) != 1:
+            raise
+        return named[0]
