@@ -7,6 +7,7 @@ import shapely
 from fastapi import APIRouter
 from fastapi import Query as Parameter
 
+from api.alarms import alarm_messages
 from api.geojson import properties_of
 from api.people import people_in
 from api.state import Here, Services
@@ -43,9 +44,7 @@ def place(here: Here, code: str) -> dict[str, Any]:
         "identifiers": [_identifier(name) for name in here.store.identifiers(key)],
         "records": {"device": _devices(here, key)} if spatial else {},
         "population": _population(here, key) if spatial else None,
-        "alarms": [
-            message_of(alarm, None) for alarm in here.access.find(Query(layers=("alarm",), within=key)).features
-        ],
+        "alarms": alarm_messages(here, here.access.find(Query(layers=("alarm",), within=key)).features),
         "valid_from": None if found.valid_from is None else found.valid_from.isoformat(),
         "source": found.source,
     }

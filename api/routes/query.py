@@ -99,7 +99,7 @@ def _three(text: str) -> tuple[float, float, float]:
 
 
 def place_key(here: Services, code: str | None) -> str | None:
-    """Return the key of a place named by its space code, with or without check character, or by another name of its own.
+    """Return the key of a place named by its space code, with or without check character, or by another name.
 
     Raises:
         BadInput: ``code.…`` when it is neither.
