@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,21 +114,21 @@ class Importer:
 
         Raises:
             NotFound: ``layer.unknown``.
-            BadInput: ``gis.…`` when it cannot be read; the store is untouched then.
+            BadInput: ``gis.…`` when it cannot be read, ``import.nothing_usable``; the store is untouched then.
         """
         declared = self._importable(layer)
         notices: list[LifangError] = []
         rows = read_features(path, crs=crs, encoding=encoding, layer=table, on_warning=notices.append)
         self._check_rows(rows, path.name, crs)
-        columns = map_columns(declared, list(rows[0].properties), id_column) if rows else None
+        columns = map_columns(declared, list(rows[0].properties) if rows else [], id_column)
         batch = self._batch(path)
-        if columns is None:
-            taken = Taken(problems=[f"{path.name} holds no rows"])
-        elif layer == "building":
+        if layer == "building":
             places = building_drafts(declared, rows, columns, notices.append, _dem(dem))
+            _check_any(places, path, notices)
             taken = self._store.write(lambda transaction: take_places(transaction, places, batch)).result()
         else:
             records = record_drafts(declared, rows, columns, notices.append)
+            _check_any(records, path, notices)
             taken = self._store.write(lambda transaction: take_records(transaction, layer, records, batch)).result()
         return _report(path, taken, _summarised(notices))
 
@@ -138,7 +138,7 @@ class Importer:
             raise BadInput(
                 "import.not_a_file_layer",
                 f"Layer {name} is not imported from GIS files.",
-                "Import buildings from IFC.",
+                "Units, storeys and spaces come with IFC models; the twin writes the other layers itself.",
                 layer=name,
             )
         return layer
@@ -157,7 +157,11 @@ class Importer:
             for number, place in enumerate(places, start=1)
             if place.kind == "building" and place.geometry is not None
         ]
-        self._check_rows(rows, file, None)
+        try:
+            self._check_rows(rows, file, None)
+        except BadInput as error:
+            cure = "Give its position with --at, or import it into the community it belongs to."
+            raise BadInput(error.code, error.message, cure, **error.facts) from error
 
     def _extent(self) -> tuple[float, float, float, float] | None:
         """Return the bounds of the community's buildings, or of its outline; ``None`` while it has neither."""
@@ -222,6 +226,14 @@ def undo_import(store: Store, batch: str, by: str, now: datetime) -> int:
         return transaction.undo(done.recorded_at)
 
     return store.write(work).result()
+
+
+def _check_any(drafts: Sequence[object], path: Path, notices: Sequence[LifangError]) -> None:
+    """Refuse a file without one usable row: taken as it is, it would say that nothing is there any more."""
+    if not drafts:
+        first = f": {notices[0].message}" if notices else "."
+        cure = notices[0].cure if notices else "Send a file with features."
+        raise BadInput("import.nothing_usable", f"No row of {path.name} can be used{first}", cure, file=path.name)
 
 
 def _only_building(places: list[PlaceDraft]) -> str:

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import shapely
+from shapely.geometry.base import BaseGeometry
+
 from gis.errors import BadInput
 
 
@@ -83,3 +86,52 @@ def pairs(texts: Sequence[str], parameter: str) -> tuple[tuple[str, str], ...]:
             )
         found.append((name, value))
     return tuple(found)
+
+
+def polygon(text: str | None, parameter: str) -> BaseGeometry | None:
+    """Return an area given as WKT in CRS84.
+
+    >>> polygon("POLYGON((120 30, 120 31, 121 30, 120 30))", "area").area
+    0.5
+    >>> polygon("POINT(120 30)", "area")
+    Traceback (most recent call last):
+        ...
+    gis.errors.BadInput: request.parameter: area is no valid polygon. Write POLYGON((lon lat, …)) ...
+    """
+    if text is None:
+        return None
+    shape = shapely.from_wkt(text, on_invalid="ignore")
+    inside = shape is not None and _inside_crs84(shape)
+    if shape is None or not inside or shape.geom_type not in ("Polygon", "MultiPolygon") or not shape.is_valid:
+        raise BadInput(
+            "request.parameter",
+            f"{parameter} is no valid polygon.",
+            "Write POLYGON((lon lat, …)) in degrees, closed and without crossings.",
+            parameter=parameter,
+        )
+    return shape
+
+
+def held_point(area: str | None, text: str) -> tuple[BaseGeometry, float | None]:
+    """Return the point of ``lon,lat[,height]`` and the height in metres.
+
+    >>> held_point(None, "120.2,30.3,6.5")
+    (<POINT (120.2 30.3)>, 6.5)
+    """
+    if area is not None:
+        raise BadInput("request.parameter", "area and point exclude one another.", "Leave one out.", parameter="point")
+    names = ("longitude", "latitude", "height")[: max(2, text.count(",") + 1)]
+    lon, lat, *height = numbers(text, names, "point")
+    shape = shapely.Point(lon, lat)
+    if not _inside_crs84(shape):
+        raise BadInput(
+            "request.parameter", f"point={text!r:.60} is not on the earth.", "Longitude first.", parameter="point"
+        )
+    return shape, height[0] if height else None
+
+
+def _inside_crs84(shape: BaseGeometry) -> bool:
+    if shape.is_empty:
+        return False
+    west, south, east, north = shape.bounds
+    return -180 <= west <= east <= 180 and -90 <= south <= north <= 90

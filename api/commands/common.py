@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from api.settings import Settings
-from gis.errors import BadInput
+from gis.errors import BadInput, NotFound
 from layers.catalogue import load_catalogue
 from twin.declaration import Catalogue
 from twin.embedded import EmbeddedStore
@@ -40,8 +40,22 @@ def add_store(parser: ArgumentParser) -> None:
 
 
 @contextmanager
-def opened(chosen: Settings) -> Iterator[tuple[EmbeddedStore, Catalogue]]:
-    """Open the store of the settings and close it afterwards."""
+def opened(chosen: Settings, *, must_exist: bool = False) -> Iterator[tuple[EmbeddedStore, Catalogue]]:
+    """Open the store of the settings and close it afterwards.
+
+    Args:
+        chosen: Names the store and further layers.
+        must_exist: A question or a decision makes no sense on a store that is not there: a typing mistake in
+            ``--store`` shall be told, not answered with nothing.
+
+    Raises:
+        NotFound: ``store.missing``.
+        Unavailable: ``store.…`` when the file cannot be opened.
+    """
+    if must_exist and not chosen.store.exists():
+        raise NotFound(
+            "store.missing", f"There is no store {chosen.store}.", "Check --store, or import something first."
+        )
     catalogue = load_catalogue(chosen.layers)
     with closing(EmbeddedStore(chosen.store, catalogue)) as store:
         yield store, catalogue

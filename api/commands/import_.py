@@ -48,7 +48,7 @@ def add_to(commands: Any) -> None:
 
 
 def _list(arguments: Namespace) -> int:
-    with opened(settings(store=arguments.store)) as (store, _catalogue):
+    with opened(settings(store=arguments.store), must_exist=True) as (store, _catalogue):
         for one in imports(store):
             report = Report(one["source"], one["counts"])
             undone = f"\tundone by {one['undone_by']}" if one["undone_by"] else ""
@@ -57,7 +57,7 @@ def _list(arguments: Namespace) -> int:
 
 
 def _undo(arguments: Namespace) -> int:
-    with opened(settings(store=arguments.store)) as (store, _catalogue):
+    with opened(settings(store=arguments.store), must_exist=True) as (store, _catalogue):
         count = undo_import(store, arguments.batch, getuser(), datetime.now(UTC))
     print(f"{count} versions taken back")
     return 0

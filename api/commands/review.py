@@ -27,7 +27,7 @@ def add_to(commands: Any) -> None:
 
 
 def _list(arguments: Namespace) -> int:
-    with opened(settings(store=arguments.store)) as (store, _catalogue):
+    with opened(settings(store=arguments.store), must_exist=True) as (store, _catalogue):
         for record in waiting(store):
             candidates = ", ".join(f"{one['code']} {one['overlap']:.0%}" for one in record.attributes["candidates"])
             print(f"{record.id}\t{record.name or ''}\t{record.attributes['reason']}\t{candidates}")
@@ -37,7 +37,7 @@ def _list(arguments: Namespace) -> int:
 def _decide(arguments: Namespace) -> int:
     batch = Batch(id=uuid.uuid4().hex, community="", source="", at=datetime.now(UTC))
     by = arguments.by or getuser()
-    with opened(settings(store=arguments.store)) as (store, _catalogue):
+    with opened(settings(store=arguments.store), must_exist=True) as (store, _catalogue):
         work = store.write(lambda transaction: decide(transaction, arguments.review, arguments.choice, by, batch))
         print(work.result())
     return 0

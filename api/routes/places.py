@@ -1,21 +1,25 @@
 """Everything about one place, and search."""
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import shapely
 from fastapi import APIRouter
 from fastapi import Query as Parameter
+from pydantic import AwareDatetime, BaseModel, Field
 
 from api.alarms import alarm_messages
 from api.geojson import properties_of
 from api.people import people_in
-from api.state import Here, Services
-from gis.errors import BadInput, NotFound
+from api.state import Here
+from api.view import Seen, View
+from gis.errors import BadInput, Conflict, NotFound
 from twin.feature import Feature
-from twin.query import Query
+from twin.matching import integrity
 from twin.spacecode import SpaceCode
-from twin.store import Identifier
+from twin.store import Identifier, Transaction
 
 router = APIRouter(tags=["places"])
 
@@ -23,11 +27,11 @@ _LAYERS = ("community", "grid", "building", "unit", "storey", "space")
 
 
 @router.get("/v1/places/{code}")
-def place(here: Here, code: str) -> dict[str, Any]:
+def place(seen: Seen, code: str) -> dict[str, Any]:
     """Return the place with this code (or other identifier), with its neighbours, devices, alarms and people."""
-    found = _find(here, code)
+    found = _find(seen, code)
     key = found.id
-    spatial = found.layer not in ("community", "grid")
+    coded = found.layer not in ("community", "grid")
     return {
         **_named(found),
         "layer": found.layer,
@@ -36,18 +40,73 @@ def place(here: Here, code: str) -> dict[str, Any]:
         "storey": found.storey,
         "z_min_m": found.z_min_m,
         "z_max_m": found.z_max_m,
+        "stage": found.stage,
         "geometry": None if found.geometry is None else shapely.geometry.mapping(found.geometry),
+        "integrity": _integrity(found),
         "attributes": dict(found.attributes),
         "parent": found.parent,
-        "ancestors": [_short(above) for above in _ancestors(here, found)],
-        "children": [_short(below) for below in _children(here, found)],
-        "identifiers": [_identifier(name) for name in here.store.identifiers(key)],
-        "records": {"device": _devices(here, key)} if spatial else {},
-        "population": _population(here, key) if spatial else None,
-        "alarms": alarm_messages(here, here.access.find(Query(layers=("alarm",), within=key)).features),
-        "valid_from": None if found.valid_from is None else found.valid_from.isoformat(),
-        "source": found.source,
+        "ancestors": [_short(above) for above in _ancestors(seen, found)],
+        "children": [_short(below) for below in _children(seen, found)] if coded else [],
+        "identifiers": [_identifier(name) for name in seen.here.store.identifiers(key)],
+        "descent": [{**asdict(one), "at": one.at.isoformat()} for one in seen.here.store.descent(key)],
+        "records": {"device": _devices(seen, key)} if coded else {},
+        "population": _population(seen, key) if coded else None,
+        "alarms": alarm_messages(seen.here, seen.find("alarm", within=key)),
+        **_provenance(found),
     }
+
+
+@router.get("/v1/places/{code}/history")
+def history(here: Here, code: str) -> dict[str, Any]:
+    """Return every version of a place, in the order they were recorded: when it was true, when the twin believed it."""
+    found = _find(View(here, None, None), code, ended=True)
+    versions = here.store.history(found.layer, found.id)
+    return {
+        "code": found.id,
+        "versions": [
+            {
+                "name": version.name,
+                "stage": version.stage,
+                "z_min_m": version.z_min_m,
+                "z_max_m": version.z_max_m,
+                "geometry": None if version.geometry is None else shapely.geometry.mapping(version.geometry),
+                "attributes": dict(here.access.masked(version).attributes),
+                **_provenance(version),
+            }
+            for version in versions
+        ],
+    }
+
+
+class Name(BaseModel):
+    """Another name of a place; official codes are opaque values."""
+
+    scheme: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9:_-]{1,40}$", examples=["zhejiang_building"])
+    value: str = Field(min_length=1, max_length=200)
+    source: str = Field(min_length=1, max_length=200)
+    valid_from: AwareDatetime | None = None
+    valid_to: AwareDatetime | None = None
+
+
+@router.post("/v1/places/{code}/identifiers", status_code=201)
+async def identify(here: Here, code: str, name: Name) -> dict[str, Any]:
+    """Give a place another name, or end one with ``valid_to``; refused (409) when another place bears it."""
+    found = await asyncio.to_thread(_find, View(here, None, None), code)
+    given = Identifier(place=found.id, **name.model_dump())
+
+    def work(transaction: Transaction) -> None:
+        bearer = transaction.lookup(given.scheme, given.value)
+        if bearer not in (None, found.id):
+            raise Conflict(
+                "identifier.taken",
+                f"{given.scheme} {given.value} is the name of {bearer}.",
+                "End it there first, with valid_to.",
+                place=bearer,
+            )
+        transaction.identify(given)
+
+    await asyncio.wrap_future(here.store.write(work))
+    return _identifier(given)
 
 
 @router.get("/v1/search")
@@ -63,7 +122,7 @@ def search(
     found = [here.access.masked(feature) for feature in here.store.search(q, limit)]
     known = {(feature.layer, feature.id) for feature in found}
     for key in here.store.lookup(q.strip()):
-        named = _by_key(here, key)
+        named = _by_key(View(here, None, None), key)
         if named is not None and (named.layer, named.id) not in known:
             found.insert(0, named)
     return {"results": [_result(feature) for feature in found[:limit]]}
@@ -92,32 +151,37 @@ def _identifier(name: Identifier) -> dict[str, Any]:
     }
 
 
-def _find(here: Services, code: str) -> Feature:
-    """Return the place of a code or of any identifier that only one place bears."""
+def _find(seen: View, code: str, *, ended: bool = False) -> Feature:
+    """Return the place of a code or of any identifier that only one place bears; also one that ended, when asked."""
     try:
-        found = _by_key(here, SpaceCode.parse(code).key)
-    except BadInput as fault:
-        found = _by_key(here, code) or _by_identifier(here, code)
-        if found is None:
-            raise NotFound(
-                "place.unknown",
-                f"{code!r} is no space code ({fault.message}) and no known identifier.",
-                fault.cure,
-                value=code,
-            ) from fault
+        key, fault = SpaceCode.parse(code).key, None
+    except BadInput as error:
+        key, fault = code, error
+    found = _by_key(seen, key) or _by_identifier(seen, code) or (_last(seen, key) if ended else None)
+    if found is None and fault is not None:
+        raise NotFound(
+            "place.unknown",
+            f"{code!r} is no space code ({fault.message}) and no known identifier.",
+            fault.cure,
+            value=code,
+        ) from fault
     if found is None:
         raise NotFound("place.unknown", f"There is no place {code!r}.", "Search with /v1/search?q=.", parameter="code")
     return found
 
 
-def _by_key(here: Services, key: str) -> Feature | None:
-    page = here.access.find(Query(layers=_LAYERS, ids=(key,)))
-    return page.features[0] if page.features else None
+def _by_key(seen: View, key: str) -> Feature | None:
+    return next(iter(seen.find(*_LAYERS, ids=(key,))), None)
 
 
-def _by_identifier(here: Services, value: str) -> Feature | None:
-    keys = here.store.lookup(value)
-    return _by_key(here, keys[0]) if len(keys) == 1 else None
+def _by_identifier(seen: View, value: str) -> Feature | None:
+    keys = seen.here.store.lookup(value)
+    return _by_key(seen, keys[0]) if len(keys) == 1 else None
+
+
+def _last(seen: View, key: str) -> Feature | None:
+    versions = (version for layer in _LAYERS for version in seen.here.store.history(layer, key))
+    return max(versions, key=lambda version: version.recorded_at, default=None)  # type: ignore[arg-type, return-value]
 
 
 def _named(found: Feature) -> dict[str, str | None]:
@@ -127,16 +191,27 @@ def _named(found: Feature) -> dict[str, str | None]:
     return {"code": code.key, "check": code.check, "text": code.text}
 
 
+def _integrity(found: Feature) -> str | None:
+    """Tell whether a building still lies where its code was anchored: exact, near or drift."""
+    return integrity(found.id, found.geometry) if found.layer == "building" and found.geometry is not None else None
+
+
+def _provenance(feature: Feature) -> dict[str, Any]:
+    times = ("valid_from", "valid_to", "recorded_at", "superseded_at")
+    said = {name: None if (value := getattr(feature, name)) is None else value.isoformat() for name in times}
+    return {**said, "source": feature.source, "source_element": feature.source_element, "batch": feature.batch}
+
+
 def _short(feature: Feature) -> dict[str, Any]:
     return {"code": feature.id, "name": feature.name, "layer": feature.layer, "storey": feature.storey}
 
 
-def _ancestors(here: Services, found: Feature) -> list[Feature]:
+def _ancestors(seen: View, found: Feature) -> list[Feature]:
     """Return the places above, from the top down."""
     line: list[Feature] = []
     above = found.parent
     while above is not None and len(line) < 8:
-        parent = _by_key(here, above)
+        parent = _by_key(seen, above)
         if parent is None:
             break
         line.insert(0, parent)
@@ -144,18 +219,16 @@ def _ancestors(here: Services, found: Feature) -> list[Feature]:
     return line
 
 
-def _children(here: Services, found: Feature) -> list[Feature]:
-    if found.layer in ("community", "grid"):
-        return []
-    below = here.access.find(Query(layers=("unit", "storey", "space"), within=found.id)).features
+def _children(seen: View, found: Feature) -> list[Feature]:
+    below = seen.find("unit", "storey", "space", within=found.id)
     children = [place for place in below if place.parent == found.id]
     return sorted(children, key=lambda child: (child.layer != "unit", child.storey or 0, child.id))
 
 
-def _devices(here: Services, key: str) -> list[dict[str, Any]]:
-    devices = here.access.find(Query(layers=("device",), within=key, limit=1000)).features
+def _devices(seen: View, key: str) -> list[dict[str, Any]]:
+    devices = seen.find("device", within=key, limit=1000)
     values: dict[str, dict[str, Any]] = {device.id: {} for device in devices}
-    for latest in here.store.latest(values):
+    for latest in seen.here.store.latest(values) if seen.is_now else ():
         values[latest.device][latest.name] = {"value": latest.value, "time": latest.occurred_at.isoformat()}
     return [_device(device, values[device.id]) for device in devices]
 
@@ -164,10 +237,8 @@ def _device(device: Feature, values: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": device.id, "name": device.name, "attributes": properties_of(device), "values": values}
 
 
-def _population(here: Services, key: str) -> dict[str, Any] | None:
-    people = people_in(here, key)
-    return (
-        None
-        if people is None
-        else {"households": people.count, "persons": people.value, "suppressed": people.count is None}
-    )
+def _population(seen: View, key: str) -> dict[str, Any] | None:
+    people = people_in(seen, key)
+    if people is None:
+        return None
+    return {"households": people.count, "persons": people.value, "suppressed": people.count is None}

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
 
 from api import geojson
-from api.parameters import integers, moment, numbers, pairs, words
-from api.state import Here, Services
+from api.parameters import held_point, integers, numbers, pairs, polygon, words
+from api.state import Services
+from api.view import Seen
 from gis.errors import BadInput
-from twin.query import Query
 from twin.spacecode import SpaceCode
 
 router = APIRouter(tags=["query"])
@@ -20,16 +20,19 @@ router = APIRouter(tags=["query"])
 Layers = Annotated[str, Parameter(description="Layer names, separated by commas.", examples=["building,device"])]
 Within = Annotated[str | None, Parameter(description="Space code: that place and everything in it.")]
 Filters = Annotated[list[str], Parameter(description="field:value, repeatable; all must hold.")]
-At = Annotated[str | None, Parameter(description="As it was at this moment (RFC 3339).")]
-KnownAt = Annotated[str | None, Parameter(description="As the twin knew it at this moment (RFC 3339).")]
 
 
 @router.get("/v1/query", response_class=Response, responses={200: {"content": {geojson.MEDIA_TYPE: {}}}})
 def query(
-    here: Here,
+    seen: Seen,
     layers: Layers,
+    ids: Annotated[str | None, Parameter(description="Ids, separated by commas.")] = None,
     bbox: Annotated[str | None, Parameter(description="west,south,east,north in degrees.")] = None,
     within: Within = None,
+    area: Annotated[str | None, Parameter(description="Polygon as WKT, CRS84; what intersects it.")] = None,
+    point: Annotated[
+        str | None, Parameter(description="longitude,latitude[,height in metres]; what holds the point.")
+    ] = None,
     near: Annotated[str | None, Parameter(description="longitude,latitude,radius in metres; nearest first.")] = None,
     storeys: Annotated[
         str | None, Parameter(description="Storey numbers: 1 is the ground floor, -1 the first basement.")
@@ -37,45 +40,41 @@ def query(
     z_min: Annotated[float | None, Parameter(description="Only what reaches above this height, metres.")] = None,
     z_max: Annotated[float | None, Parameter(description="Only what begins below this height, metres.")] = None,
     filter: Filters = [],  # noqa: A002, B006  the parameter's name on the wire; FastAPI copies it
-    at: At = None,
-    known_at: KnownAt = None,
     limit: Annotated[int, Parameter(description="Page size, 1 to 10000.")] = 100,
     cursor: Annotated[str | None, Parameter(description="next of the page before.")] = None,
 ) -> Response:
     """Return the features that meet all conditions as GeoJSON, with ``matched``, ``returned`` and ``next``."""
-    question = Query(
-        layers=words(layers),
+    shape, height_m = (polygon(area, "area"), None) if point is None else held_point(area, point)
+    question = seen.query(
+        *words(layers),
+        ids=words(ids),
         bbox=None if bbox is None else _four(bbox),
-        within=place_key(here, within),
+        within=place_key(seen.here, within),
+        area=shape,
         near=None if near is None else _three(near),
         storeys=integers(storeys, "storeys"),
-        z_min_m=z_min,
-        z_max_m=z_max,
+        z_min_m=z_min if height_m is None else height_m,
+        z_max_m=z_max if height_m is None else height_m,
         filters=pairs(filter, "filter"),
-        at=moment(at, "at"),
-        known_at=moment(known_at, "known_at"),
         limit=limit,
         cursor=cursor,
     )
-    return Response(geojson.collection_json(here.access.find(question)), media_type=geojson.MEDIA_TYPE)
+    return Response(geojson.collection_json(seen.here.access.find(question)), media_type=geojson.MEDIA_TYPE)
 
 
 @router.get("/v1/aggregate")
 def aggregate(
-    here: Here,
+    seen: Seen,
     layer: Annotated[str, Parameter(description="The layer to count.")],
     by: Annotated[str, Parameter(description="community, grid, building, storey or h3.")],
     sum: Annotated[str | None, Parameter(description="Numeric field to sum.")] = None,  # noqa: A002
     resolution: Annotated[int, Parameter(description="H3 resolution for by=h3.")] = 11,
     within: Within = None,
     filter: Filters = [],  # noqa: A002, B006
-    at: At = None,
 ) -> dict[str, Any]:
     """Return counts and sums by place or H3 cell; groups of too few persons are suppressed (``null``)."""
-    question = Query(
-        layers=words(layer), within=place_key(here, within), filters=pairs(filter, "filter"), at=moment(at, "at")
-    )
-    found = here.access.aggregate(question, by, total=sum, resolution=resolution)
+    question = seen.query(*words(layer), within=place_key(seen.here, within), filters=pairs(filter, "filter"))
+    found = seen.here.access.aggregate(question, by, total=sum, resolution=resolution)
     groups = [asdict(group) for group in found.groups]
     if by == "h3":
         for group in groups:

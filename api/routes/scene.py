@@ -13,6 +13,7 @@ from api.parameters import integers
 from api.people import people_in
 from api.routes.query import Within, place_key
 from api.state import Here, Services
+from api.view import Seen, View
 from gis.pack import pack_features
 from twin.declaration import Layer
 from twin.feature import Feature
@@ -49,24 +50,25 @@ def scene(here: Here) -> dict[str, Any]:
 
 @router.get("/v1/pack/{layer}", response_class=Response)
 def pack(
-    here: Here,
+    seen: Seen,
     request: Request,
     layer: str,
     within: Within = None,
     storeys: Annotated[str | None, Parameter(description="Storey numbers.")] = None,
 ) -> Response:
-    """Return a layer's current features as an LFP1 block; unchanged layers answer 304."""
+    """Return a layer's features as an LFP1 block; unchanged layers answer 304."""
+    here = seen.here
     declared = here.catalogue[layer]
     needed = (
         [declared.derived_from or declared.name, "building", "space"] if declared.kind == "derived" else [declared.name]
     )
-    tag = _etag(here.store.version(needed), layer, within, storeys, declared.model_dump_json())
+    tag = _etag(here.store.version(needed), layer, within, storeys, seen.at, seen.known_at, declared.model_dump_json())
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    query = Query(layers=(layer,), within=place_key(here, within), storeys=integers(storeys, "storeys"))
+    query = seen.query(layer, within=place_key(here, within), storeys=integers(storeys, "storeys"))
     block = (
-        _heat(here, declared) if declared.style.draw == "heat" else _pack(declared, here.access.find(query).features)
+        _heat(seen, declared) if declared.style.draw == "heat" else _pack(declared, here.access.find(query).features)
     )
     return Response(block, media_type="application/octet-stream", headers=headers)
 
@@ -94,9 +96,9 @@ def _drawn_fields(layer: Layer) -> list[str]:
     return [field.name for field in layer.fields if field.name in wanted and field.grade in ("P0", "P1")]
 
 
-def _heat(here: Services, layer: Layer) -> bytes:
-    found = here.access.aggregate(
-        Query(layers=(layer.derived_from or layer.name,)), "h3", total=layer.style.weight, resolution=HEAT_RESOLUTION
+def _heat(seen: View, layer: Layer) -> bytes:
+    found = seen.here.access.aggregate(
+        seen.query(layer.derived_from or layer.name), "h3", total=layer.style.weight, resolution=HEAT_RESOLUTION
     )
     cells = [
         (group.key, group.value if layer.style.weight else group.count)
@@ -130,7 +132,7 @@ def _bounds(here: Services, communities: Sequence[Feature]) -> list[float] | Non
 
 
 def _population(here: Services) -> float | None:
-    people = people_in(here, None)
+    people = people_in(View(here, None, None), None)
     return None if people is None else people.value
 
 

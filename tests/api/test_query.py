@@ -206,3 +206,76 @@ def test_the_documentation_page_names_no_other_host(filled):
     page = get(filled, "/docs").text
     assert "https://" not in page.replace("https://json-schema.org", "")
     assert "swagger-ui-bundle.js" in page
+
+
+def test_a_point_with_a_height_finds_its_room_and_one_above_the_roof_does_not(filled):
+    def held(point):
+        return [f["id"] for f in get(filled, "/v1/query", layers="space", point=point).json()["features"]]
+
+    assert held("120.2001,30.3001,9.5") == [ROOM]
+    assert held("120.2001,30.3001,40") == []
+    assert held("120.2001,30.3001") == [ROOM]
+    assert held("120.3,30.3001,9.5") == []
+
+
+def test_an_area_may_have_any_outline(filled):
+    triangle = "POLYGON((120.2 30.3, 120.2001 30.3, 120.2 30.3001, 120.2 30.3))"
+    assert get(filled, "/v1/query", layers="building,device", area=triangle).json()["matched"] == 1
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("area", "POLYGON((0 0, 1 1, 1 0, 0 1, 0 0))"),
+        ("area", "POLYGON EMPTY"),
+        ("area", "circle"),
+        ("area", "POLYGON((30 120, 31 120, 31 121, 30 120))"),
+        ("point", "30.3,120.2"),
+        ("point", "120.2"),
+        ("point", "120.2,30.3,1,2"),
+    ],
+)
+def test_an_impossible_area_or_point_is_refused(filled, parameter, value):
+    answer = get(filled, "/v1/query", layers="space", **{parameter: value})
+    assert (answer.status_code, answer.json()["parameter"]) == (422, parameter)
+
+
+def test_a_place_is_told_as_it_was(service):
+    filled = _fill(service)
+    before = datetime.now(UTC)
+    (house,) = [f for f in filled.store.history("building", KEY)]
+    filled.put(
+        Feature(
+            layer="building", id=KEY, community="c1", place=KEY, name="安和里一号", geometry=HOUSE, valid_from=before
+        )
+    )
+    then = house.valid_from.isoformat()
+    assert get(filled, f"/v1/places/{KEY}").json()["name"] == "安和里一号"
+    assert get(filled, f"/v1/places/{KEY}", at=then).json()["name"] == "安和里1幢"
+    assert get(filled, f"/v1/places/{KEY}", at="2001-01-01T00:00:00Z").status_code == 404
+    versions = get(filled, f"/v1/places/{KEY}/history").json()["versions"]
+    assert [version["name"] for version in versions] == ["安和里1幢", "安和里1幢", "安和里一号"]
+    assert versions[0]["superseded_at"] is not None
+
+
+def test_a_building_says_whether_it_still_lies_where_its_code_was_anchored(filled):
+    assert get(filled, f"/v1/places/{KEY}").json()["integrity"] == "exact"
+    assert get(filled, f"/v1/places/{ROOM}").json()["integrity"] is None
+
+
+def test_a_place_gets_official_names_and_loses_them_again(service):
+    filled = _fill(service)
+    name = {
+        "scheme": "zhejiang_building",
+        "value": "A" * 27,
+        "source": "住建局",
+        "valid_from": "2024-03-28T00:00:00+08:00",
+    }
+    assert filled.client.post(f"/v1/places/{KEY}/identifiers", json=name).status_code == 201
+    assert get(filled, f"/v1/places/{'A' * 27}").json()["code"] == KEY
+    taken = filled.client.post(f"/v1/places/{ROOM}/identifiers", json=name)
+    assert (taken.status_code, taken.json()["code"], taken.json()["place"]) == (409, "identifier.taken", KEY)
+    ended = filled.client.post(f"/v1/places/{KEY}/identifiers", json={**name, "valid_to": "2026-01-01T00:00:00+08:00"})
+    assert ended.status_code == 201
+    assert get(filled, f"/v1/places/{'A' * 27}").status_code == 404
+    assert "zhejiang_building" in [one["scheme"] for one in get(filled, f"/v1/places/{KEY}").json()["identifiers"]]
