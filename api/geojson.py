@@ -29,6 +29,7 @@ def properties_of(feature: Feature) -> dict[str, Any]:
         "storey": feature.storey,
         "z_min_m": feature.z_min_m,
         "z_max_m": feature.z_max_m,
+        "stage": feature.stage,
         "source": feature.source,
         "valid_from": None if feature.valid_from is None else feature.valid_from.isoformat(),
         "valid_to": None if feature.valid_to is None else feature.valid_to.isoformat(),

@@ -120,7 +120,8 @@ class Importer:
         notices: list[LifangError] = []
         rows = read_features(path, crs=crs, encoding=encoding, layer=table, on_warning=notices.append)
         self._check_rows(rows, path.name, crs)
-        columns = map_columns(declared, list(rows[0].properties) if rows else [], id_column)
+        _check_any(rows, path, notices)
+        columns = map_columns(declared, list(rows[0].properties), id_column)
         batch = self._batch(path)
         if layer == "building":
             places = building_drafts(declared, rows, columns, notices.append, _dem(dem))

@@ -220,7 +220,8 @@ def _building(record: RecordDraft) -> PlaceDraft:
         z_min_m=ground,
         z_max_m=None if ground is None or height is None else ground + height,
         geometry=record.geometry,
-        attributes=record.attributes,
+        stage=record.attributes.get("stage"),
+        attributes={name: value for name, value in record.attributes.items() if name != "stage"},
         identifiers={"building_no": str(number)} if (number := record.attributes.get("building_no")) else {},
         source_element=record.id,
     )

@@ -243,7 +243,7 @@ def test_an_impossible_area_or_point_is_refused(filled, parameter, value):
 def test_a_place_is_told_as_it_was(service):
     filled = _fill(service)
     before = datetime.now(UTC)
-    (house,) = [f for f in filled.store.history("building", KEY)]
+    (house,) = filled.store.history("building", KEY)
     filled.put(
         Feature(
             layer="building", id=KEY, community="c1", place=KEY, name="安和里一号", geometry=HOUSE, valid_from=before

@@ -77,6 +77,15 @@ def test_any_column_can_be_named_as_the_id():
         map_columns(CATALOGUE["hydrant"], ["osm_id"], "fid")
 
 
+def test_a_life_cycle_stage_is_read_in_either_language():
+    layer, house = CATALOGUE["building"], shapely.box(120, 30, 120.001, 30.001)
+    columns = map_columns(layer, ["建筑编号", "建设阶段"])
+    rows = [
+        Row(n, house, None, {"建筑编号": str(n), "建设阶段": stage}) for n, stage in enumerate(("运营", "construction"))
+    ]
+    assert [draft.stage for draft in building_drafts(layer, rows, columns, print)] == ["operation", "construction"]
+
+
 def test_a_building_needs_no_number_because_its_footprint_names_it():
     layer, house = CATALOGUE["building"], shapely.box(120, 30, 120.001, 30.001)
     (draft,) = building_drafts(layer, [Row(7, house, None, {"name": "Stade"})], map_columns(layer, ["name"]), print)

@@ -75,7 +75,7 @@ def register_layers(connection: sqlite3.Connection, layers: Iterable[Layer]) -> 
 
 def _view(layer: Layer) -> str:
     """Return the view's SQL. Its first, empty half lends the columns their types, which JSON values do not have."""
-    fixed = "id, name, place, storey, z_min_m, z_max_m, valid_from, source"
+    fixed = "id, name, place, storey, z_min_m, z_max_m, stage, valid_from, source"
     taken = set(fixed.split(", "))
     fields = [field for field in layer.fields if field.grade in ("P0", "P1") and field.name not in taken]
     types = "".join(f', {_TYPE_COLUMNS.get(field.type, "s")} AS "{field.name}"' for field in fields)
