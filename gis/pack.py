@@ -57,7 +57,7 @@ class Pack:
     arrays: Mapping[str, Array]
 
 
-def pack_features(  # noqa: PLR0913  one argument a kind of column
+def pack_features(
     ids: Sequence[str],
     geometries: Sequence[BaseGeometry | None],
     *,

@@ -1,3 +1,4 @@
+import { placeAbove, standsIn } from "./codes.js";
 import { CHOSEN, GROUND, SEVERITIES, SILENT, classOf, legendEntry, mix, quantiles, ramp, rgb } from "./palette.js";
 
 const PLAN_CUT_M = 1.2; // rooms of the shown storey are cut at table height, as on a floor plan
@@ -132,7 +133,7 @@ function buildings(layer, pack, view) {
     getFillColor: colored(pack, "polygon", colorOf),
     getLineColor: colored(pack, "polygon", (index) => mix(colorOf(index), GROUND, 0.35)),
     updateTriggers: {
-      getElevation: [view.building, view.rooms, view.visible],
+      getElevation: [view.building, view.rooms, view.visible, view.packs],
       getFillColor: [view.building, view.rooms, view.people, view.alarmed],
       getLineColor: [view.building, view.rooms, view.people, view.alarmed],
     },
@@ -141,8 +142,11 @@ function buildings(layer, pack, view) {
 
 /** A building whose inside is shown: only its footprint is drawn. */
 function opened(id, view) {
-  const storeys = view.visible.has("storey") && view.packs.has("storey");
-  return storeys || (id === view.building && view.rooms !== null);
+  if (id === view.building && view.rooms !== null) return true;
+  const storeys = view.visible.has("storey") && view.packs.get("storey");
+  if (!storeys) return false;
+  const buildings = view.packs.get("building");
+  return once(storeys, "buildings", () => new Set(storeys.ids.map((each) => placeAbove(each, buildings)))).has(id);
 }
 
 function rooms(layer, pack, view) {
@@ -308,9 +312,6 @@ function deviceRows(pack, view, silent) {
     here.filter((row) => pack.arrays.storey[row.feature] === view.storey),
   );
 }
-
-/** Whether a place is another or lies below it: codes grow by parts joined with hyphens. */
-export const standsIn = (place, above) => place === above || Boolean(place?.startsWith(`${above}-`));
 
 /** White lines around the top of what is chosen; around a building's foot too. */
 function outlines(view) {

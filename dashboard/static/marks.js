@@ -1,4 +1,5 @@
-import { MARKED, standsIn } from "./layers.js";
+import { placeAbove, standsIn } from "./codes.js";
+import { MARKED } from "./layers.js";
 import { SEVERITIES, legendEntry } from "./palette.js";
 import { anchors } from "./pack.js";
 
@@ -51,7 +52,7 @@ function alarmMarks(view, words, onAlarm) {
 }
 
 function alarmMark(view, words, key, alarms, onAlarm) {
-  const [worst] = alarms;
+  const worst = alarms.find((alarm) => alarm.active) ?? alarms[0];
   const { glyph, color } = SEVERITIES[worst.severity];
   const more = alarms.length > 1;
   return {
@@ -62,7 +63,7 @@ function alarmMark(view, words, key, alarms, onAlarm) {
     width: more ? 44 : 26,
     text: more ? String(alarms.length) : "",
     mark: glyph,
-    active: alarms.some((alarm) => alarm.active && !alarm.acknowledged),
+    state: !worst.active ? "cleared" : alarms.some((alarm) => alarm.active && !alarm.acknowledged) ? "active" : "known",
     color,
     title: `${words.of(worst.title)} · ${worst.place_name ?? worst.device_name ?? ""}${more ? ` (+${alarms.length - 1})` : ""}`,
     onclick: () => onAlarm(worst),
@@ -71,14 +72,10 @@ function alarmMark(view, words, key, alarms, onAlarm) {
 
 const lift = (view, alarm) => (alarm.z_m === null || alarm.z_m === undefined ? 0 : alarm.z_m - view.ground);
 
-/** Key of the building that a place stands in, null when the map does not show it. */
+/** Code of the building that a place stands in, null when the map does not show it. */
 export function buildingOf(view, place) {
   const pack = view.packs.get("building");
-  if (!pack || !place) return null;
-  for (let end = place.length; end > 0; end = place.lastIndexOf("-", end - 1)) {
-    if (pack.index(place.slice(0, end)) >= 0) return place.slice(0, end);
-  }
-  return null;
+  return pack ? placeAbove(place, pack) : null;
 }
 
 function roof(view, id) {

@@ -8,7 +8,7 @@ const GAP_PX = 3;
  * Names and alarm marks above the map, as ordinary elements: crisp text in the user's own fonts, marks that can be
  * focused and clicked, and a pulse that costs the graphics card nothing.
  *
- * Each item is {key, position: [lon, lat, metres], rank, width, height?, text, kind, glyph?, mark?, title?, color?, active?, onclick?};
+ * Each item is {key, position: [lon, lat, metres], rank, width, height?, text, kind, glyph?, mark?, title?, color?, state?, onclick?};
  * of two that overlap the lower rank is shown.
  */
 export function createOverlay(element, map) {
@@ -25,7 +25,7 @@ export function createOverlay(element, map) {
     }
     for (const item of items) {
       const drawn = nodes.get(item.key);
-      const face = JSON.stringify([item.kind, item.text, item.mark, item.title, item.color, item.active]);
+      const face = JSON.stringify([item.kind, item.text, item.mark, item.title, item.color, item.state]);
       if (drawn?.face === face) continue;
       drawn?.node.remove();
       const node = makeNode(item);
@@ -67,7 +67,7 @@ function makeNode(item) {
   return h(
     "button",
     {
-      className: `tag alarm${item.active ? " active" : ""}`,
+      className: `tag alarm ${item.state}`,
       style,
       title: item.title,
       ariaLabel: item.title,

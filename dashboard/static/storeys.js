@@ -1,5 +1,5 @@
 import { h } from "./dom.js";
-import { standsIn } from "./layers.js";
+import { standsIn } from "./codes.js";
 import { SEVERITIES } from "./palette.js";
 
 /** Storeys that the rooms of the chosen building lie on, highest first. */

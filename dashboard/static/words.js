@@ -10,7 +10,7 @@ export async function loadWords(language) {
 
 function createWords(language, dictionary) {
   const locale = LOCALES[language];
-  const count = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
+  const count = new Intl.NumberFormat(locale, { maximumFractionDigits: 2, useGrouping: "min2" });
   const time = new Intl.DateTimeFormat(locale, {
     hour: "2-digit",
     minute: "2-digit",
