@@ -9,6 +9,7 @@ from typing import Any
 
 from api.commands.common import Progress, add_store, opened, settings
 from api.importing import Importer, Report, imports, undo_import
+from api.naming import import_identifiers
 from api.parameters import numbers
 from gis.errors import LifangError
 
@@ -16,7 +17,7 @@ from gis.errors import LifangError
 def add_to(commands: Any) -> None:
     """Declare the commands."""
     parser = commands.add_parser("import", help="import IFC models or GIS files")
-    kinds = parser.add_subparsers(required=True, metavar="ifc|gis|list|undo")
+    kinds = parser.add_subparsers(required=True, metavar="ifc|gis|identifiers|list|undo")
     ifc = kinds.add_parser("ifc", help="building models: IFC2X3, IFC4, IFC4X3, also zipped")
     ifc.add_argument("files", nargs="+", type=Path, metavar="FILE")
     ifc.add_argument(
@@ -38,6 +39,11 @@ def add_to(commands: Any) -> None:
     _common(gis)
     gis.set_defaults(run=_gis)
 
+    names = kinds.add_parser("identifiers", help="official codes of places: columns place, scheme, value")
+    names.add_argument("file", type=Path)
+    names.add_argument("--encoding", help="text encoding, when the file does not say: GBK")
+    add_store(names)
+    names.set_defaults(run=_identifiers)
     listing = kinds.add_parser("list", help="what was imported, newest first")
     add_store(listing)
     listing.set_defaults(run=_list)
@@ -45,6 +51,15 @@ def add_to(commands: Any) -> None:
     undo.add_argument("batch", help="as lifang import list shows it")
     add_store(undo)
     undo.set_defaults(run=_undo)
+
+
+def _identifiers(arguments: Namespace) -> int:
+    with opened(settings(store=arguments.store)) as (store, _catalogue):
+        named = import_identifiers(store, arguments.file, arguments.encoding)
+    for problem in named.problems:
+        sys.stderr.write(f"  ! {problem}\n")
+    print(f"{named.taken} names")
+    return 0 if named.taken or not named.problems else 2
 
 
 def _list(arguments: Namespace) -> int:
