@@ -1,9 +1,14 @@
 """Settings, read once from the environment by the composition root (``LIFANG_*``; see docs/configuration.md)."""
 
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _path_or_url(value: Any) -> Any:
+    return Path(value) if isinstance(value, str) and not value.startswith(("postgresql://", "postgres://")) else value
 
 
 class Settings(BaseSettings):
@@ -11,7 +16,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LIFANG_", frozen=True, populate_by_name=True)
 
-    store: Path = Field(Path(".lifang/twin.gpkg"), description="The twin: path of the embedded GeoPackage.")
+    store: Annotated[Path | str, BeforeValidator(_path_or_url)] = Field(
+        Path(".lifang/twin.gpkg"), description="The twin: path of the embedded GeoPackage, or postgresql://…"
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 serves the whole network.")
     port: int = Field(
         8000,

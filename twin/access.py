@@ -10,6 +10,7 @@ import h3
 from gis.errors import BadInput, Forbidden
 from twin.declaration import Catalogue, Layer
 from twin.feature import Feature
+from twin.filter import Condition, properties, queryables
 from twin.query import Page, Query
 from twin.store import Store
 
@@ -66,6 +67,8 @@ class Access:
             self.check_open(layer)
             for name, _value in query.filters:
                 _check_filter(layer, name)
+            if query.where is not None:
+                _check_condition(layer, query.where)
         page = self._store.find(query)
         return replace(page, features=tuple(self.masked(feature) for feature in page.features))
 
@@ -178,13 +181,23 @@ class Access:
 def _check_filter(layer: Layer, name: str) -> None:
     declared = layer.field(name)
     if declared is None or declared.grade in ("P2", "P3"):
-        readable = ", ".join(field.name for field in layer.fields if field.grade in ("P0", "P1"))
-        raise BadInput(
-            "query.unknown_field",
-            f"{layer.name} has no field {name!r} to filter by.",
-            f"Use one of: {readable}.",
-            parameter="filter",
-        )
+        raise _unknown_field(layer, name, (field.name for field in layer.fields if field.grade in ("P0", "P1")))
+
+
+def _check_condition(layer: Layer, condition: Condition) -> None:
+    readable = queryables(layer)
+    for named in properties(condition):
+        if readable.get(named.name) != named:
+            raise _unknown_field(layer, named.name, readable)
+
+
+def _unknown_field(layer: Layer, name: str, readable: Iterable[str]) -> BadInput:
+    return BadInput(
+        "query.unknown_field",
+        f"{layer.name} has no field {name!r} to filter by.",
+        f"Use one of: {', '.join(readable)}.",
+        parameter="filter",
+    )
 
 
 def _suppressed(sums: Mapping[str, Sequence[float]], *, personal: bool, summed: bool) -> Aggregation:

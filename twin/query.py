@@ -7,6 +7,7 @@ from shapely.geometry.base import BaseGeometry
 
 from gis.errors import BadInput
 from twin.feature import Feature
+from twin.filter import Condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,10 @@ class Query:
         z_min_m: Features reaching above this height, metres.
         z_max_m: Features reaching below this height, metres.
         filters: Attribute = value, compared as text.
+        where: Condition on properties and geometry, for what ``filters`` cannot say.
         at: The moment asked about (valid time, UTC); ``None`` is now.
+        during: Instead of ``at``: first and last moment asked about, ``None`` for an open end; a thing appears once,
+            as it last was in that time.
         known_at: What the twin believed then (recorded time, UTC); ``None`` is what it believes now.
         limit: Page size, 1 to 10,000; ``None`` for all (inside the house only).
         cursor: Opaque position from the previous page's ``next``.
@@ -42,7 +46,9 @@ class Query:
     z_min_m: float | None = None
     z_max_m: float | None = None
     filters: tuple[tuple[str, str], ...] = ()
+    where: Condition | None = None
     at: datetime | None = None
+    during: tuple[datetime | None, datetime | None] | None = None
     known_at: datetime | None = None
     limit: int | None = None
     cursor: str | None = None
@@ -61,7 +67,13 @@ class Query:
             raise BadInput(
                 "query.radius", "The radius is out of range.", "Use metres above 0, up to 100000.", parameter="near"
             )
-        for moment, parameter in ((self.at, "at"), (self.known_at, "known_at")):
+        start, end = self.during or (None, None)
+        if start is not None and end is not None and start > end:
+            raise BadInput(
+                "query.interval", "The interval ends before it begins.", "Swap its ends.", parameter="during"
+            )
+        moments = (self.at, "at"), (self.known_at, "known_at"), (start, "during"), (end, "during")
+        for moment, parameter in moments:
             if moment is not None and moment.tzinfo is None:
                 raise BadInput("query.time", f"{parameter} has no time zone.", "Add Z or +08:00.", parameter=parameter)
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from api.settings import Settings
-from gis.errors import BadInput, NotFound
+from gis.errors import BadInput, NotFound, Unavailable
 from layers.catalogue import load_catalogue
 from twin.declaration import Catalogue
 from twin.embedded import EmbeddedStore
+from twin.store import Store
 
 
 def settings(**given: object) -> Settings:
@@ -35,30 +36,46 @@ def settings(**given: object) -> Settings:
 def add_store(parser: ArgumentParser) -> None:
     """Declare ``--store``."""
     parser.add_argument(
-        "--store", type=Path, metavar="FILE", help="the twin (default: $LIFANG_STORE or .lifang/twin.gpkg)"
+        "--store",
+        metavar="FILE",
+        help="the twin: a GeoPackage or postgresql://… (default: $LIFANG_STORE or .lifang/twin.gpkg)",
     )
 
 
 @contextmanager
-def opened(chosen: Settings, *, must_exist: bool = False) -> Iterator[tuple[EmbeddedStore, Catalogue]]:
+def opened(chosen: Settings, *, must_exist: bool = False) -> Iterator[tuple[Store, Catalogue]]:
     """Open the store of the settings and close it afterwards.
 
     Args:
         chosen: Names the store and further layers.
         must_exist: A question or a decision makes no sense on a store that is not there: a typing mistake in
-            ``--store`` shall be told, not answered with nothing.
+            ``--store`` shall be told, not answered with nothing. A database is never made by opening it.
 
     Raises:
         NotFound: ``store.missing``.
-        Unavailable: ``store.…`` when the file cannot be opened.
+        Unavailable: ``store.no_driver`` for PostgreSQL without its driver; what the store itself raises.
     """
-    if must_exist and not chosen.store.exists():
+    if must_exist and isinstance(chosen.store, Path) and not chosen.store.exists():
         raise NotFound(
             "store.missing", f"There is no store {chosen.store}.", "Check --store, or import something first."
         )
     catalogue = load_catalogue(chosen.layers)
-    with closing(EmbeddedStore(chosen.store, catalogue)) as store:
+    with closing(_store(chosen.store, catalogue)) as store:
         yield store, catalogue
+
+
+def _store(where: Path | str, catalogue: Catalogue) -> Store:
+    if isinstance(where, Path):
+        return EmbeddedStore(where, catalogue)
+    try:
+        from twin.postgis import PostgisStore
+    except ImportError as error:
+        raise Unavailable(
+            "store.no_driver",
+            f"PostgreSQL cannot be used: {error}.",
+            "Install the driver into the service's environment: .venv/bin/pip install 'psycopg[binary,pool]'.",
+        ) from error
+    return PostgisStore(where, catalogue)
 
 
 class Progress:

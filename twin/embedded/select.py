@@ -2,15 +2,17 @@
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from twin.answer import Key, bounds, cursor_of, judge, position
+from twin.embedded.condition import leaf
 from twin.embedded.gpkg import decode_geometry
 from twin.embedded.rows import COLUMNS, degree_box, feature_of, seconds_2020, to_text
 from twin.feature import Feature
+from twin.filter import sql_of
 from twin.query import Page, Query
 
 # A number as JSON writes it: SQLite's own text of a real number keeps 15 digits only.
@@ -18,6 +20,12 @@ _AS_TEXT = (
     "CASE WHEN json_type(attributes, ?) IN ('integer', 'real') THEN attributes -> ?"
     " ELSE CAST(json_extract(attributes, ?) AS TEXT) END"
 )
+_LATER = (
+    "NOT EXISTS (SELECT 1 FROM feature AS later WHERE later.layer = feature.layer AND later.id = feature.id"
+    " AND later.valid_from > feature.valid_from AND later.valid_from <= ?"
+    " AND (later.valid_to IS NULL OR later.valid_to > later.valid_from) AND {believed})"
+)
+_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _CHUNK = 500  # SQLite's bound-variable limit is 999 in old builds
 
 
@@ -78,26 +86,46 @@ def _where(query: Query, now: datetime) -> _Where:
     for name, value in query.filters:
         path = f'$."{name}"'
         where.add(_AS_TEXT + " = ?", path, path, path, value)
+    if query.where is not None:
+        sql, values = sql_of(query.where, leaf)
+        where.add(sql, *values)
     around = bounds(query)
     if around is not None:
         x0, x1, y0, y1 = degree_box(*around)
-        t = seconds_2020(query.at or now)
+        first, last = (seconds_2020(moment) for moment in _span(query, now))
         where.add(
             "fid IN (SELECT fid FROM feature_box"
             " WHERE x0 <= ? AND x1 >= ? AND y0 <= ? AND y1 >= ? AND t0 <= ? AND t1 >= ?)",
-            *(x1, x0, y1, y0, t, t),
+            *(x1, x0, y1, y0, last, first),
         )
     return where
 
 
 def _when(query: Query, now: datetime, where: _Where) -> None:
-    at = to_text(query.at or now)
-    where.add("valid_from <= ? AND (valid_to IS NULL OR valid_to > ?)", at, at)
-    if query.known_at is None:
-        where.add("superseded_at IS NULL")
-    else:
-        known = to_text(query.known_at)
-        where.add("recorded_at <= ? AND (superseded_at IS NULL OR superseded_at > ?)", known, known)
+    first, last = (to_text(moment) for moment in _span(query, now))
+    known = None if query.known_at is None else to_text(query.known_at)
+    believed, values = _believed("feature", known)
+    where.add(believed, *values)
+    where.add("feature.valid_from <= ? AND (feature.valid_to IS NULL OR feature.valid_to > ?)", last, first)
+    if query.during is not None:
+        # What ended as it began never was.
+        where.add("(feature.valid_to IS NULL OR feature.valid_to > feature.valid_from)")
+        believed, values = _believed("later", known)
+        where.add(_LATER.format(believed=believed), last, *values)
+
+
+def _believed(table: str, known: str | None) -> tuple[str, list[str]]:
+    if known is None:
+        return f"{table}.superseded_at IS NULL", []
+    return f"{table}.recorded_at <= ? AND ({table}.superseded_at IS NULL OR {table}.superseded_at > ?)", [known, known]
+
+
+def _span(query: Query, now: datetime) -> tuple[datetime, datetime]:
+    """Return the first and the last moment asked about."""
+    if query.during is None:
+        return query.at or now, query.at or now
+    first, last = query.during
+    return first or _EVER[0], last or _EVER[1]
 
 
 def _find_exact(connection: sqlite3.Connection, query: Query, where: _Where) -> Page:

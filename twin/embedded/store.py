@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from gis.errors import Unavailable
 from twin.declaration import Catalogue
+from twin.embedded import condition
 from twin.embedded.gpkg import register_layers
 from twin.embedded.migrations import migrate
 from twin.embedded.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, latest_of
@@ -194,6 +195,7 @@ def _data_version(connection: sqlite3.Connection) -> Any:
 def _connect(uri: str, cache_kib: int = 8192) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
     connection.row_factory = sqlite3.Row
+    condition.install(connection)
     try:
         for pragma in ("busy_timeout = 10000", f"cache_size = -{cache_kib}", "mmap_size = 268435456"):
             connection.execute(f"PRAGMA {pragma}")

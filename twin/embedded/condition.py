@@ -1,0 +1,76 @@
+"""Conditions in SQLite's dialect; every value is bound."""
+
+import re
+import sqlite3
+from functools import lru_cache
+from typing import Any
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from twin.embedded.gpkg import decode_geometry
+from twin.embedded.rows import degree_box, to_text
+from twin.filter import Compare, Intersects, IsNull, Leaf, Like, Property, Scalar
+
+# json_extract would compare a number written as text; what is not of the declared type has no value here.
+_JSON_TYPES = {"string": "('text')", "number": "('integer', 'real')", "boolean": "('true', 'false')"}
+_GLOB = {"%": "*", "_": "?"}
+
+
+def install(connection: sqlite3.Connection) -> None:
+    """Teach a connection the exact test of geometries that :func:`leaf` asks for."""
+    connection.create_function("lifang_intersects", 2, _intersects, deterministic=True)
+
+
+def leaf(condition: Leaf) -> tuple[str, list[Any]]:
+    """Return one condition as SQL text and the values bound in it."""
+    match condition:
+        case Compare(named, operator, value):
+            text, values = _value(named)
+            return f"({text} {operator} ?)", [*values, _bound(value)]
+        case Like(named, pattern):
+            text, values = _value(named)
+            return f"({text} GLOB ?)", [*values, _glob(pattern)]
+        case IsNull(named):
+            text, values = _value(named)
+            return f"({text} IS NULL)", values
+        case Intersects(area):
+            x0, x1, y0, y1 = degree_box(*area.bounds)
+            near = "fid IN (SELECT fid FROM feature_box WHERE x0 <= ? AND x1 >= ? AND y0 <= ? AND y1 >= ?)"
+            # Without geometry it is neither true nor false.
+            sql = f"(CASE WHEN geom IS NOT NULL THEN {near} AND lifang_intersects(?, geom) END)"
+            return sql, [x1, x0, y1, y0, shapely.to_wkb(area)]
+
+
+def _value(named: Property) -> tuple[str, list[Any]]:
+    if named.column:
+        return named.name, []
+    path = f'$."{named.name}"'
+    kind = f"json_type(attributes, ?) IN {_JSON_TYPES[named.type]}"
+    return f"CASE WHEN {kind} THEN json_extract(attributes, ?) END", [path, path]
+
+
+def _bound(value: Scalar) -> Any:
+    return value if isinstance(value, str | float | int) else to_text(value)
+
+
+def _glob(pattern: str) -> str:
+    r"""Return the pattern as GLOB, which minds case.
+
+    >>> _glob(r"5*_\%%")
+    '5[*]?%*'
+    """
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    return "".join(_GLOB.get(part) or re.sub(r"([*?\[])", r"[\1]", part[-1]) for part in parts)
+
+
+def _intersects(area: bytes, blob: bytes) -> bool:
+    geometry = decode_geometry(blob)
+    return geometry is not None and bool(_prepared(area).intersects(geometry))
+
+
+@lru_cache(maxsize=64)
+def _prepared(area: bytes) -> BaseGeometry:
+    geometry = shapely.from_wkb(area)
+    shapely.prepare(geometry)
+    return geometry
