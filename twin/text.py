@@ -1,36 +1,37 @@
-"""How text is cut for full-text search: Chinese by character, everything else by word."""
+"""How text is cut for full-text search: Chinese by character, everything else by word, case and accents left out."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
-_CJK = re.compile(r"([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
-_WORD = re.compile(r"\w+")
+_TOKEN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+_LONGEST = 100  # characters of a token that are kept; nobody types more
 
 
-def spaced(text: str) -> str:
-    """Return the text with every Chinese character standing alone.
+def tokens(text: str) -> list[str]:
+    """Return what a text is found by, in order.
 
-    >>> spaced("安和里3幢 Tower")
-    '安 和 里 3 幢 Tower'
+    >>> tokens("安和里3幢 Tour_Élysée")
+    ['安', '和', '里', '3', '幢', 'tour', 'elysee']
+    >>> tokens(" -- ")
+    []
     """
-    return " ".join(_CJK.sub(r" \1 ", text).split())
+    letters = unicodedata.normalize("NFD", text.lower())
+    plain = "".join(letter for letter in letters if unicodedata.category(letter) != "Mn")
+    return [token[:_LONGEST] for token in _TOKEN.findall(unicodedata.normalize("NFC", plain))]
 
 
-def document(parts: Iterable[str | None]) -> str:
-    """Return the searchable text of a feature from its names, codes and address."""
-    return spaced(" ".join(part for part in parts if part))
+def document(parts: Iterable[str | None]) -> list[str]:
+    """Return the tokens of a feature from its names, codes and address."""
+    return tokens(" ".join(part for part in parts if part))
 
 
-def expression(text: str) -> str | None:
-    """Return the FTS5 query for what a person typed: every word must occur, the last one may be a beginning.
+def phrases(text: str) -> list[list[str]]:
+    """Return what a person typed as phrases: each must occur, the last token of the last one may be a beginning.
 
-    >>> expression("安和里 3")
-    '"安" + "和" + "里" AND "3"*'
-    >>> expression("N51H-0  room")
-    '"N51H" + "0" AND "room"*'
-    >>> expression("  --  ") is None
-    True
+    >>> phrases("安和里 N51H-0  room")
+    [['安', '和', '里'], ['n51h', '0'], ['room']]
+    >>> phrases("  --  ")
+    []
     """
-    phrases = [_WORD.findall(spaced(word)) for word in text.split()]
-    quoted = [" + ".join(f'"{token}"' for token in tokens) for tokens in phrases if tokens]
-    return " AND ".join(quoted) + "*" if quoted else None
+    return [found for word in text.split() if (found := tokens(word))]

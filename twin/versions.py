@@ -113,8 +113,8 @@ class Versions(ABC):
         self._insert(replace(feature, valid_from=since))
         self._touched.add(feature.layer)
 
-    def _text(self, feature: Feature) -> str | None:
-        """Return the text a version is found by; ``None`` when it is not to be found."""
+    def _words(self, feature: Feature) -> list[str] | None:
+        """Return the tokens a version is found by; ``None`` when it is not to be found."""
         declared = feature.layer in self._catalogue and self._catalogue[feature.layer]
         if not declared or declared.access != "open" or feature.valid_to is not None:
             return None

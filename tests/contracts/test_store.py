@@ -7,42 +7,12 @@ import pytest
 import shapely
 
 from gis.errors import BadInput, Conflict
-from twin.declaration import Catalogue, parse_layer
-from twin.embedded import EmbeddedStore
 from twin.feature import Feature
 from twin.query import Query
 from twin.store import Descent, Identifier, Latest, NewEvent
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-def layer(name, **more):
-    text = {"zh": name, "en": name}
-    return parse_layer(
-        {"name": name, "title": text, "group": text, "geometry": "any", "style": {"draw": "none"}, **more}, name
-    )
-
-
-class Clock:
-    def __init__(self):
-        self.now = NOON
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture(params=["embedded"])
-def store(request, tmp_path, clock):
-    catalogue = Catalogue([layer("building"), layer("device"), layer("household", access="aggregate")])
-    opened = EmbeddedStore(tmp_path / "twin.gpkg", catalogue, clock)
-    yield opened
-    opened.close()
 
 
 def box(west, south, size=0.001):
@@ -425,11 +395,11 @@ def test_subscribers_hear_of_commits(store):
     assert heard == [1]
 
 
-def test_everything_is_there_after_closing_and_opening(store, tmp_path, clock):
+def test_everything_is_there_after_closing_and_opening(store, reopen):
     put(store, building(name="stays"))
     append(store, event(1))
     store.close()
-    again = EmbeddedStore(tmp_path / "twin.gpkg", Catalogue([layer("building")]), clock)
+    again = reopen()
     assert [f.name for f in find(again).features] == ["stays"]
     assert again.event("gw", "1").seq == 1
     assert again.event("gw", "2") is None

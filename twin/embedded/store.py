@@ -20,7 +20,7 @@ from twin.embedded.session import SqliteSession, translate
 from twin.feature import Feature
 from twin.query import Page, Query
 from twin.store import Descent, Event, Identifier, Latest, Transaction
-from twin.text import expression
+from twin.text import phrases
 from twin.writer import Subscribers, Writer
 
 T = TypeVar("T")
@@ -82,15 +82,15 @@ class EmbeddedStore:
 
     def search(self, text: str, limit: int) -> list[Feature]:
         """Return current features whose name, code or address matches the text, best first."""
-        match = expression(text)
-        if match is None:
+        words = phrases(text)
+        if not words:
             return []
         rows = self._reader().execute(
             f"SELECT {COLUMNS} FROM feature JOIN feature_text ON feature.fid = feature_text.rowid"  # noqa: S608
             " WHERE feature_text MATCH ? AND superseded_at IS NULL AND valid_to IS NULL"
             " ORDER BY (id = ? COLLATE NOCASE) DESC, layer NOT IN ('community', 'building'),"
             " length(coalesce(name, id)), length(id), layer, id LIMIT ?",
-            (match, text.strip(), limit),
+            (_expression(words), text.strip(), limit),
         )
         return [feature_of(row) for row in rows]
 
@@ -186,6 +186,11 @@ class EmbeddedStore:
                 if version != seen:
                     seen = version
                     self._wake()
+
+
+def _expression(words: list[list[str]]) -> str:
+    """Return the FTS5 query of phrases."""
+    return " AND ".join(" + ".join(f'"{token}"' for token in phrase) for phrase in words) + "*"
 
 
 def _data_version(connection: sqlite3.Connection) -> Any:

@@ -130,9 +130,9 @@ class SqliteTransaction(Versions):
         bounds = box(feature)
         if bounds is not None:
             self._connection.execute("INSERT INTO feature_box VALUES (?,?,?,?,?,?,?,?,?)", (fid, *bounds))
-        text = self._text(feature)
-        if text is not None:
-            self._connection.execute("INSERT INTO feature_text (rowid, text) VALUES (?, ?)", (fid, text))
+        words = self._words(feature)
+        if words is not None:
+            self._connection.execute("INSERT INTO feature_text (rowid, text) VALUES (?, ?)", (fid, " ".join(words)))
 
     def _recorded(self, moment: datetime) -> list[tuple[int, Feature]]:
         return [(row["fid"], feature_of(row)) for row in self._rows("recorded_at = ?", moment)]

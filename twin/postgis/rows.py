@@ -1,0 +1,65 @@
+"""Features and events as rows, and rows as features and events."""
+
+from datetime import datetime
+from typing import Any
+
+import shapely
+from psycopg.rows import DictRow
+
+from twin.feature import Feature
+from twin.store import Descent, Event, Identifier, Latest
+from twin.versions import to_milliseconds
+
+COLUMNS = (
+    "layer, id, community, name, place, parent, storey, z_min_m, z_max_m, stage, attributes, source, source_element,"
+    " batch, valid_from, valid_to, recorded_at, superseded_at, ST_AsBinary(geom) AS geom"
+)
+
+
+def maybe_milliseconds(moment: datetime | None) -> datetime | None:
+    """Return a moment as the store keeps it, or ``None`` for none."""
+    return None if moment is None else to_milliseconds(moment)
+
+
+def feature_of(row: DictRow) -> Feature:
+    """Return the feature of a row selected with :data:`COLUMNS`."""
+    values: dict[str, Any] = {name: row[name] for name in Feature.__slots__ if name != "geometry"}
+    return Feature(**values, geometry=shapely.from_wkb(row["geom"]))
+
+
+def event_of(row: DictRow) -> Event:
+    """Return the event of a row of ``event``."""
+    return Event(**row)
+
+
+def identifier_of(row: DictRow) -> Identifier:
+    """Return the identifier of a row of ``identifier``."""
+    return Identifier(**{name: row[name] for name in Identifier.__slots__})
+
+
+def descent_of(row: DictRow) -> Descent:
+    """Return the descent of a row of ``descent``."""
+    return Descent(row["predecessor"], row["successor"], row["kind"], row["at"])
+
+
+def latest_of(row: DictRow) -> Latest:
+    """Return the latest value of a row of ``latest``."""
+    return Latest(row["device"], row["name"], row["value"], row["occurred_at"])
+
+
+def vector(words: list[str]) -> str:
+    """Return tokens in PostgreSQL's notation of a text-search vector; more than 4,000 are not searched.
+
+    >>> vector(["安", "3"])
+    "'安':1 '3':2"
+    """
+    return " ".join(f"'{word}':{place}" for place, word in enumerate(words[:4000], start=1))
+
+
+def expression(words: list[list[str]]) -> str:
+    """Return phrases in PostgreSQL's notation of a text-search query.
+
+    >>> expression([["安", "和"], ["to"]])
+    "'安' <-> '和' & 'to':*"
+    """
+    return " & ".join(" <-> ".join(f"'{token}'" for token in phrase) for phrase in words) + ":*"

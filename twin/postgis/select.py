@@ -1,0 +1,110 @@
+"""A :class:`~twin.query.Query` as SQL: the index narrows, SQL filters, shapely decides what boxes cannot.
+
+PostGIS would measure ``<->`` on longitude and latitude in degrees; metres are measured in a local frame instead.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import shapely
+from psycopg.rows import DictRow
+
+from twin.answer import Key, bounds, cursor_of, judge, position
+from twin.feature import Feature
+from twin.postgis.connection import Connection
+from twin.postgis.rows import COLUMNS, feature_of
+from twin.query import Page, Query
+from twin.versions import to_milliseconds
+
+# A boolean is 1 or 0 in every store; other values are compared as JSON writes them.
+_AS_TEXT = (
+    "CASE WHEN json_typeof(attributes -> %s) = 'boolean' THEN CASE attributes ->> %s WHEN 'true' THEN '1' ELSE '0' END"
+    " ELSE attributes ->> %s END"
+)
+
+
+@dataclass(slots=True)
+class _Where:
+    """Conditions joined by *and*, with their bound values."""
+
+    conditions: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, condition: str, *values: Any) -> None:
+        self.conditions.append(condition)
+        self.values.extend(values)
+
+    @property
+    def sql(self) -> str:
+        return " AND ".join(self.conditions)
+
+
+def rows(connection: Connection, sql: str, *values: Any) -> list[DictRow]:
+    """Return the rows of a statement; geometries and moments travel in binary."""
+    return connection.execute(sql, values, binary=True).fetchall()
+
+
+def find(connection: Connection, query: Query, now: datetime) -> Page:
+    """Answer a query inside a transaction; the answer is one snapshot when the transaction is."""
+    where = _where(query, now)
+    if query.area is not None or query.near is not None or query.bbox is not None:
+        return _find_exact(connection, query, where)
+    matched = None
+    if query.limit is not None:
+        count = f"SELECT count(*) AS n FROM feature WHERE {where.sql}"  # noqa: S608  only our own text
+        matched = int(rows(connection, count, *where.values)[0]["n"])
+    if query.cursor is not None:
+        where.add("(layer, id) > (%s, %s)", *position(query.cursor))
+    sql = f"SELECT {COLUMNS} FROM feature WHERE {where.sql} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
+    found = rows(connection, sql, *where.values, None if query.limit is None else query.limit + 1)
+    features = tuple(feature_of(row) for row in found[: query.limit])
+    more = query.limit is not None and len(found) > query.limit
+    return Page(features, len(found) if matched is None else matched, cursor_of(features[-1]) if more else None)
+
+
+def _where(query: Query, now: datetime) -> _Where:
+    where = _Where()
+    where.add("layer = ANY(%s)", list(query.layers))
+    _when(query, now, where)
+    if query.ids:
+        where.add("id = ANY(%s)", list(query.ids))
+    if query.within is not None:
+        # '.' follows '-' in ASCII: the range holds every key below this one and nothing else.
+        where.add("(place = %s OR (place > %s AND place < %s))", query.within, query.within + "-", query.within + ".")
+    if query.storeys:
+        where.add("storey = ANY(%s)", list(query.storeys))
+    if query.z_min_m is not None:
+        where.add("coalesce(z_max_m, z_min_m) >= %s", query.z_min_m)
+    if query.z_max_m is not None:
+        where.add("z_min_m <= %s", query.z_max_m)
+    for name, value in query.filters:
+        where.add(f"{_AS_TEXT} = %s", name, name, name, value)
+    around = bounds(query)
+    if around is not None:
+        where.add("geom && ST_MakeEnvelope(%s, %s, %s, %s, 4326)", *(float(side) for side in around))
+    return where
+
+
+def _when(query: Query, now: datetime, where: _Where) -> None:
+    at = to_milliseconds(query.at or now)
+    where.add("valid_from <= %s AND (valid_to IS NULL OR valid_to > %s)", at, at)
+    if query.known_at is None:
+        where.add("superseded_at IS NULL")
+    else:
+        known = to_milliseconds(query.known_at)
+        where.add("recorded_at <= %s AND (superseded_at IS NULL OR superseded_at > %s)", known, known)
+
+
+def _find_exact(connection: Connection, query: Query, where: _Where) -> Page:
+    sql = f"SELECT fid, layer, id, ST_AsBinary(geom) AS geom FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
+    found = rows(connection, sql, *where.values)
+    keys = [Key(row["fid"], row["layer"], row["id"]) for row in found]
+    geometries = shapely.from_wkb([row["geom"] for row in found])
+    return judge(query, keys, geometries, lambda fids: _load(connection, fids))
+
+
+def _load(connection: Connection, fids: list[int]) -> tuple[Feature, ...]:
+    sql = f"SELECT fid, {COLUMNS} FROM feature WHERE fid = ANY(%s)"  # noqa: S608
+    found = {row["fid"]: feature_of(row) for row in rows(connection, sql, fids)}
+    return tuple(found[fid] for fid in fids)

@@ -1,0 +1,207 @@
+"""The PostGIS store: a pool of readers, one writer a process, one database for all processes."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import IsolationLevel
+from psycopg.rows import DictRow
+from psycopg_pool import ConnectionPool
+
+from twin.declaration import Catalogue
+from twin.feature import Feature
+from twin.postgis.connection import OPTIONS, Connection, parameters, prepare, translate
+from twin.postgis.listener import Listener
+from twin.postgis.migrations import migrate
+from twin.postgis.rows import COLUMNS, descent_of, event_of, expression, feature_of, identifier_of, latest_of
+from twin.postgis.select import find, rows
+from twin.postgis.session import PostgisSession, last_recorded
+from twin.query import Page, Query
+from twin.store import Descent, Event, Identifier, Latest, Transaction
+from twin.text import phrases
+from twin.versions import to_milliseconds
+from twin.writer import Subscribers, Writer
+
+T = TypeVar("T")
+_READERS = 8
+_PATIENCE_S = 5.0  # how long a reader waits for a connection
+
+
+class PostgisStore:
+    """The :class:`twin.store.Store` in one PostgreSQL database.
+
+    Args:
+        url: ``postgresql://user@host:port/database``; the tables stand in the first schema of the search path.
+        catalogue: The declared layers.
+        clock: Returns now in UTC.
+
+    Raises:
+        BadInput: ``store.bad_address``.
+        Unavailable: ``store.unreachable``, ``store.wrong_password``, ``store.no_database``, ``store.no_postgis``,
+            ``store.read_only``, ``store.not_ours``, ``store.newer_schema``.
+    """
+
+    def __init__(
+        self, url: str, catalogue: Catalogue, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._parameters = parameters(url)
+        self._clock = clock
+        self._subscribers = Subscribers()
+        self._listener: Listener | None = None
+        self._lock = threading.Lock()
+        self._session = PostgisSession(self._parameters, catalogue, clock)
+        try:
+            migrate(self._session.connection)
+        except psycopg.Error as error:
+            self._session.connection.close()
+            raise translate(error) from error
+        except BaseException:
+            self._session.connection.close()
+            raise
+        self._pool = _pool(self._parameters)
+        self._writer = Writer(self._session, lambda: self._subscribers.tell(lambda: self._session.seq))
+
+    def write(self, work: Callable[[Transaction], T]) -> "Future[T]":
+        """Run ``work`` in a transaction; the future is done once it is durably committed."""
+        return self._writer.submit(work)
+
+    def find(self, query: Query) -> Page:
+        """Answer a query; the answer is one snapshot."""
+        with self._reader() as connection, connection.transaction():
+            return find(connection, query, max(to_milliseconds(self._clock()), last_recorded(connection)))
+
+    def identifiers(self, place: str) -> list[Identifier]:
+        """Return all names a place has or had, by scheme and value."""
+        sql = "SELECT * FROM identifier WHERE place = %s ORDER BY scheme, value"
+        return [identifier_of(row) for row in self._rows(sql, place)]
+
+    def lookup(self, value: str, scheme: str | None = None) -> list[str]:
+        """Return the places that bear this name now, in any scheme or in one."""
+        sql = (
+            "SELECT DISTINCT place FROM identifier"
+            " WHERE value = %s AND (%s::text IS NULL OR scheme = %s) AND valid_to IS NULL ORDER BY place"
+        )
+        return [row["place"] for row in self._rows(sql, value, scheme, scheme)]
+
+    def descent(self, place: str) -> list[Descent]:
+        """Return where a place came from and what it went over into, oldest first."""
+        sql = "SELECT * FROM descent WHERE predecessor = %s OR successor = %s ORDER BY at, predecessor, successor"
+        return [descent_of(row) for row in self._rows(sql, place, place)]
+
+    def search(self, text: str, limit: int) -> list[Feature]:
+        """Return current features whose name, code or address matches the text, best first."""
+        words = phrases(text)
+        if not words:
+            return []
+        sql = (
+            f"SELECT {COLUMNS} FROM feature"  # noqa: S608
+            " WHERE words @@ %s::tsquery AND superseded_at IS NULL AND valid_to IS NULL"
+            " ORDER BY (lower(id) = lower(%s)) DESC, layer NOT IN ('community', 'building'),"
+            " length(coalesce(name, id)), length(id), layer, id LIMIT %s"
+        )
+        return [feature_of(row) for row in self._rows(sql, expression(words), text.strip(), limit)]
+
+    def history(self, layer: str, feature_id: str) -> list[Feature]:
+        """Return all versions of a thing, in the order they were recorded."""
+        sql = f"SELECT {COLUMNS} FROM feature WHERE layer = %s AND id = %s ORDER BY fid"  # noqa: S608
+        return [feature_of(row) for row in self._rows(sql, layer, feature_id)]
+
+    def events(self, after: int, limit: int, kinds: Sequence[str] = ()) -> list[Event]:
+        """Return the events with a sequence number above ``after``, in order; of some kinds only when named."""
+        if kinds:
+            sql = "SELECT * FROM event WHERE seq > %s AND kind = ANY(%s) ORDER BY seq LIMIT %s"
+            return [event_of(row) for row in self._rows(sql, after, list(kinds), limit)]
+        sql = "SELECT * FROM event WHERE seq > %s ORDER BY seq LIMIT %s"
+        return [event_of(row) for row in self._rows(sql, after, limit)]
+
+    def event(self, source: str, source_seq: str) -> Event | None:
+        """Return the event that ``source`` numbered so, ``None`` when the log does not hold it."""
+        sql = "SELECT * FROM event WHERE source = %s AND source_seq = %s ORDER BY community LIMIT 1"
+        found = self._rows(sql, source, source_seq)
+        return event_of(found[0]) if found else None
+
+    def last_seq(self) -> int:
+        """Return the newest sequence number, 0 when nothing has happened."""
+        return int(self._rows("SELECT coalesce(max(seq), 0) AS seq FROM event")[0]["seq"])
+
+    def subscribe(self, wake: Callable[[int], None]) -> Callable[[], None]:
+        """Call ``wake(last_seq)`` after each commit that appended events, another process's included."""
+        unsubscribe = self._subscribers.add(wake, self.last_seq())
+        with self._lock:
+            if self._listener is None:
+                self._listener = Listener(self._parameters, lambda: self._subscribers.tell(self.last_seq))
+        return unsubscribe
+
+    def latest(self, devices: Iterable[str]) -> list[Latest]:
+        """Return the latest values of these devices."""
+        sql = (
+            "SELECT latest.* FROM unnest(%s::text[]) WITH ORDINALITY AS asked (device, place)"
+            " JOIN latest ON latest.device = asked.device ORDER BY place, name"
+        )
+        return [latest_of(row) for row in self._rows(sql, list(devices))]
+
+    def heard(self) -> set[str]:
+        """Return the devices that have ever reported a value."""
+        return {row["device"] for row in self._rows("SELECT DISTINCT device FROM latest")}
+
+    def version(self, layers: Sequence[str]) -> str:
+        """Return a token that changes whenever any of these layers changes."""
+        sql = "SELECT layer, version FROM layer_version WHERE layer = ANY(%s) ORDER BY layer"
+        return ".".join(f"{row['layer']}{row['version']}" for row in self._rows(sql, list(layers))) or "none"
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the number of current features per layer."""
+        sql = (
+            "SELECT layer, count(*) AS n FROM feature WHERE superseded_at IS NULL AND valid_to IS NULL"
+            " GROUP BY layer ORDER BY layer"
+        )
+        return {row["layer"]: row["n"] for row in self._rows(sql)}
+
+    def communities(self) -> list[str]:
+        """Return the communities that have features, sorted."""
+        return [row["community"] for row in self._rows("SELECT DISTINCT community FROM feature ORDER BY community")]
+
+    def close(self) -> None:
+        """Finish what is queued, then let go of the connections."""
+        self._writer.close()
+        if self._listener is not None:
+            self._listener.close()
+        self._pool.close()
+        self._session.connection.close()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except psycopg.Error as error:
+            raise translate(error) from error
+
+    def _rows(self, sql: str, *values: Any) -> list[DictRow]:
+        with self._reader() as connection:
+            return rows(connection, sql, *values)
+
+
+def _pool(given: dict[str, Any]) -> ConnectionPool[Connection]:
+    """Return the readers' pool. A connection is tried before it is lent, so a restarted server is not noticed."""
+    return ConnectionPool(
+        kwargs={**given, **OPTIONS},
+        connection_class=psycopg.Connection[DictRow],
+        configure=_configure,
+        check=ConnectionPool.check_connection,
+        min_size=1,
+        max_size=_READERS,
+        timeout=_PATIENCE_S,
+        name="store-readers",
+        open=True,
+    )
+
+
+def _configure(connection: Connection) -> None:
+    prepare(connection)
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
