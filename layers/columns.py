@@ -20,7 +20,7 @@ class ColumnMap:
 
     Attributes:
         fields: Column → the layer's field.
-        places: Column → ``code``, ``building_no``, ``unit``, ``storey``, ``room`` or ``height_m``.
+        places: Column → ``code``, ``building_no``, ``unit``, ``storey``, ``room``, ``height_m`` or ``address``.
         others: Columns the layer does not know; they are kept under their own names.
     """
 

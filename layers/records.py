@@ -89,7 +89,9 @@ class _Reader:
                 continue
             if value is not None:
                 values[field.name] = value
-        kept = {name: row.properties.get(name) for name in self.columns.others}
+        # An address says where, and is kept as it was written too: the twin may not know it yet.
+        addresses = [column for column, role in self.columns.places.items() if role == "address"]
+        kept = {name: row.properties.get(name) for name in (*self.columns.others, *addresses)}
         return {name: value for name, value in kept.items() if value is not None} | values
 
     def _where(self, row: Row) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import shapely
 
 from gis.errors import BadInput, Conflict
 from twin.feature import Feature, PlaceDraft, RecordDraft
+from twin.geocode import with_address
 from twin.locate import Locator
 from twin.matching import Doubt
 from twin.minting import building_codes, derive_grid, mint_spaces, storey_key, unit_key
@@ -169,7 +170,7 @@ class _PlaceIntake:
     def _queue(self, draft: PlaceDraft, doubt: Doubt) -> None:
         """Put a doubtful building before a planner; a whole model waits for the answer instead of standing twice."""
         names = ", ".join(f"{one.key} (overlap {one.score:.0%})" for one in doubt.candidates)
-        if self._children.get(draft.key):
+        if any(not _derived(child) for child in self._children.get(draft.key, ())):
             raise Conflict(
                 "import.doubtful_building",
                 f"{draft.name or draft.key} may be {names}.",
@@ -224,7 +225,7 @@ class _PlaceIntake:
         feature = self._feature(draft, code, parent=None, attributes=attributes)
         if standing is not None and draft.geometry is None:
             feature = replace(feature, geometry=standing.geometry, z_min_m=standing.z_min_m, z_max_m=standing.z_max_m)
-        self._store(feature, draft, standing)
+        self._store(with_address(feature, feature), draft, standing)
         children = self._children.get(draft.key)
         if children:
             self._take_children(code, feature, children)
@@ -235,9 +236,18 @@ class _PlaceIntake:
         minted = set(self._transaction.minted(building + "-"))
         seen = set()
         for draft, code, parent in self._coded(building, above, drafts, standing, minted):
-            self._store(self._feature(draft, code, parent, draft.attributes), draft, standing.get(code))
             seen.add(code)
-        gone = [place for place in found if place.source == self._batch.source and place.id not in seen]
+            before = standing.get(code)
+            if before is not None and _derived(draft) and not _derived(before):
+                continue  # what a model said is not overwritten by what numbers imply
+            feature = self._feature(draft, code, parent, draft.attributes)
+            self._store(with_address(feature, above), draft, before)
+        modelled = any(not _derived(draft) for draft in drafts)
+        gone = [
+            place
+            for place in found
+            if place.id not in seen and (place.source == self._batch.source or (modelled and _derived(place)))
+        ]
         _end(self._transaction, gone, self._batch, self._taken)
 
     def _coded(
@@ -354,6 +364,11 @@ class _PlaceIntake:
             self._transaction.identify(
                 Identifier(place=feature.id, scheme=scheme, value=value, source=self._batch.source)
             )
+
+
+def _derived(place: PlaceDraft | Feature) -> bool:
+    """Tell whether a place was made up from numbers or from its parts, not stated by a model."""
+    return place.attributes.get("derived") is True
 
 
 def _of(transaction: Transaction, community: str, layer: str) -> list[Feature]:

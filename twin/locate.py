@@ -1,14 +1,16 @@
 """Where a record stands: by what its row says about the place, else by its position and height."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from gis.errors import BadInput
 from twin.feature import Feature, RecordDraft
+from twin.geocode import INSIDE, Geocoder
 from twin.minting import room_key, storey_key, unit_key
 from twin.rooms import RoomIndex
 from twin.spacecode import SpaceCode
@@ -45,19 +47,26 @@ class Locator:
         ]
         self._tree = shapely.STRtree([place.geometry for place in self._buildings if place.geometry is not None])
         self._rooms = RoomIndex(place for place in self._places.values() if place.layer in ("storey", "space"))
+        inside: dict[str, list[Feature]] = defaultdict(list)
+        for place in self._places.values():
+            if place.layer in INSIDE:
+                inside["-".join(place.id.split("-")[:2])].append(place)
+        buildings = [place for place in self._places.values() if place.layer == "building"]
+        self._geocoder = Geocoder((), buildings, lambda building: inside[building])
 
     def locate(self, draft: RecordDraft) -> Located:
-        """Return where a record stands; what its row says goes before where it lies."""
+        """Return where a record stands; what its row says goes before where it lies, numbers before text."""
         said = {name: value for name, value in draft.where.items() if value not in (None, "")}
         if "code" in said:
             return self._by_code(str(said["code"]))
         if "building_no" in said:
             building = self._numbers.get(str(said["building_no"]))
             if building is not None:
-                return self._by_address(building, said)
-            found = self._by_position(draft.geometry, draft.height_m)
-            return Located(found.place, found.storey, f"building {said['building_no']!r} is not known")
-        return self._by_position(draft.geometry, draft.height_m)
+                return self._by_numbers(building, said)
+            return self._by_position(draft, f"building {said['building_no']!r} is not known")
+        if "address" in said:
+            return self._by_address(str(said["address"]), draft)
+        return self._by_position(draft)
 
     def _by_code(self, text: str) -> Located:
         try:
@@ -67,7 +76,7 @@ class Locator:
         known = self._places.get(key)
         return Located(None, problem=f"place {key} is not known") if known is None else Located(key, known.storey)
 
-    def _by_address(self, building: str, said: Mapping[str, Any]) -> Located:
+    def _by_numbers(self, building: str, said: Mapping[str, Any]) -> Located:
         """Return the deepest place that the unit, storey and room numbers lead to."""
         storey, unit = _whole(said.get("storey")), _whole(said.get("unit"))
         if storey is None:
@@ -78,16 +87,36 @@ class Locator:
                 return Located(key, storey)
         return Located(building, storey)
 
-    def _by_position(self, geometry: BaseGeometry | None, height_m: float | None) -> Located:
+    def _by_address(self, text: str, draft: RecordDraft) -> Located:
+        """Return the deepest place an address leads to; where several fit equally, what they have in common."""
+        try:
+            matches = self._geocoder.find(text)
+        except BadInput as fault:
+            return self._by_position(draft, fault.message)
+        best = [match.place for match in matches if match.score == matches[0].score]
+        shared = _shared([place.id for place in best])
+        if shared not in self._places:
+            return self._by_position(draft, f"address {text!r} is not known")
+        storeys = {place.storey for place in best}
+        return Located(shared, storeys.pop() if len(storeys) == 1 else None)
+
+    def _by_position(self, draft: RecordDraft, problem: str | None = None) -> Located:
+        geometry, height_m = draft.geometry, draft.height_m
         if geometry is None or geometry.is_empty:
-            return Located(None)
+            return Located(None, problem=problem)
         point = geometry.representative_point()
         hits = sorted(self._buildings[index].id for index in self._tree.query(point, predicate="intersects"))
         if not hits:
-            return Located(None)
+            return Located(None, problem=problem)
         held = [] if height_m is None else self._rooms.at(point.x, point.y, height_m)
         best = next((place for place in held if place.id.startswith(hits[0] + "-")), None)
-        return Located(hits[0]) if best is None else Located(best.id, best.storey)
+        return Located(hits[0], None, problem) if best is None else Located(best.id, best.storey, problem)
+
+
+def _shared(keys: Sequence[str]) -> str:
+    """Return the key of the deepest place that contains all of these."""
+    levels = zip(*(key.split("-") for key in keys), strict=False)
+    return "-".join(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
 
 
 def _candidates(building: str, unit: int | None, storey: int, room: Any) -> Sequence[str]:

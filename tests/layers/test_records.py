@@ -100,6 +100,22 @@ def test_a_row_says_where_it_stands():
     assert (draft.id, draft.row) == ("H1", 2)
 
 
+def test_an_address_says_where_a_record_stands_and_is_kept_as_written():
+    (draft,) = drafts("hydrant", {"消火栓编号": "X1", "详细地址": "安和里21幢"})
+    assert draft.where == {"address": "安和里21幢"}
+    assert draft.attributes["详细地址"] == "安和里21幢"
+
+
+def test_the_address_column_of_a_building_is_its_door_plate():
+    columns = map_columns(CATALOGUE["building"], ["建筑编号", "地址", "标准地址"])
+    assert {column: field.name for column, field in columns.fields.items()} == {
+        "建筑编号": "building_no",
+        "地址": "door_plate_no",
+        "标准地址": "address",
+    }
+    assert columns.places == {}
+
+
 def test_a_room_number_that_excel_made_a_number_is_text_again():
     (draft,) = drafts("household", Row(2, None, None, {"户编号": 17.0, "房号": 101.0}))
     assert (draft.id, draft.where) == ("17", {"room": "101"})

@@ -275,7 +275,7 @@ def test_a_footprint_replaced_by_a_model_keeps_the_code_and_what_was_known_of_it
     taken = twin.take(*model(attributes={"storeys": 1}), source="1.ifc")
     assert taken.codes["b"] == first["h"]
     (building,) = twin.all("building")
-    assert building.attributes == {"built_year": 1998, "storeys": 1}
+    assert building.attributes.items() >= {"built_year": 1998, "storeys": 1}.items()
     twin.take(house("h", width=40, attributes={"built_year": 1999}))
     assert len(twin.codes("space")) == 5
 
