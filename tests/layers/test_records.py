@@ -101,7 +101,7 @@ def test_a_row_says_where_it_stands():
 
 
 def test_an_address_says_where_a_record_stands_and_is_kept_as_written():
-    (draft,) = drafts("hydrant", {"消火栓编号": "X1", "详细地址": "安和里21幢"})
+    (draft,) = drafts("hydrant", Row(2, None, None, {"消火栓编号": "X1", "详细地址": "安和里21幢"}))
     assert draft.where == {"address": "安和里21幢"}
     assert draft.attributes["详细地址"] == "安和里21幢"
 
