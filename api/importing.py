@@ -13,6 +13,7 @@ import shapely
 from gis.errors import BadInput, Conflict, LifangError, NotFound
 from gis.read import Row, check_near, read_features
 from layers.records import building_drafts, map_columns, record_drafts
+from layers.storeys import with_synthetic
 from twin.declaration import Catalogue, Layer
 from twin.feature import PlaceDraft
 from twin.intake import IMPORT_SOURCE, Batch, Taken, take_places, take_records
@@ -124,7 +125,7 @@ class Importer:
         columns = map_columns(declared, list(rows[0].properties), id_column)
         batch = self._batch(path)
         if layer == "building":
-            places = building_drafts(declared, rows, columns, notices.append, _dem(dem))
+            places = with_synthetic(building_drafts(declared, rows, columns, notices.append, _dem(dem)))
             _check_any(places, path, notices)
             taken = self._store.write(lambda transaction: take_places(transaction, places, batch)).result()
         else:

@@ -115,7 +115,7 @@ class Ingest:
         return [
             device.id
             for device in self._registry().values()
-            if self._types[device.attributes["device_type"]].measures and device.id not in heard
+            if device.id not in heard and _reports(self._types[device.attributes["device_type"]])
         ]
 
     def _registry(self) -> Mapping[str, Feature]:
@@ -206,6 +206,11 @@ class Ingest:
             )
         )
         return None if event is None else {**message, "seq": event.seq}
+
+
+def _reports(kind: DeviceType) -> bool:
+    """Tell whether devices of this type report by themselves; a record such as a pass needs somebody to pass."""
+    return any(measure.kind != "record" for measure in kind.measures.values())
 
 
 def _place(transaction: Transaction, key: str) -> str | None:

@@ -16,10 +16,11 @@ from api.people import people_in
 from api.state import Here
 from api.view import Seen, View
 from gis.errors import BadInput, Conflict, NotFound
+from layers.device.types import DeviceType
 from twin.feature import Feature
 from twin.matching import integrity
 from twin.spacecode import SpaceCode
-from twin.store import Identifier, Transaction
+from twin.store import Identifier, Latest, Transaction
 
 router = APIRouter(tags=["places"])
 
@@ -227,10 +228,20 @@ def _children(seen: View, found: Feature) -> list[Feature]:
 
 def _devices(seen: View, key: str) -> list[dict[str, Any]]:
     devices = seen.find("device", within=key, limit=1000)
+    kinds = {device.id: seen.here.types.get(device.attributes.get("device_type", "")) for device in devices}
     values: dict[str, dict[str, Any]] = {device.id: {} for device in devices}
     for latest in seen.here.store.latest(values) if seen.is_now else ():
-        values[latest.device][latest.name] = {"value": latest.value, "time": latest.occurred_at.isoformat()}
+        values[latest.device][latest.name] = _value(latest, kinds[latest.device])
     return [_device(device, values[device.id]) for device in devices]
+
+
+def _value(latest: Latest, kind: DeviceType | None) -> dict[str, Any]:
+    shown: dict[str, Any] = {"value": latest.value, "time": latest.occurred_at.isoformat()}
+    measure = kind.measures.get(latest.name) if kind else None
+    alarm = kind.alarms.get(latest.name) if kind else None
+    if measure is not None:
+        return {**shown, "title": measure.title.model_dump(), "unit": measure.unit}
+    return shown if alarm is None else {**shown, "title": alarm.title.model_dump(), "unit": None}
 
 
 def _device(device: Feature, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _pack(layer: Layer, features: Sequence[Feature]) -> bytes:
 
 def _drawn_fields(layer: Layer) -> list[str]:
     """Return the fields the map needs: the one that chooses the colour and those that shape a camera's view."""
-    wanted = {layer.style.by, "device_type", "azimuth_deg", "view_angle_deg", "range_m"}
+    wanted = {layer.style.by, "device_type", "azimuth_deg", "view_angle_deg", "range_m", "width_m"}
     return [field.name for field in layer.fields if field.name in wanted and field.grade in ("P0", "P1")]
 
 
@@ -112,7 +112,8 @@ def _heat(seen: View, layer: Layer) -> bytes:
 def _listed(layer: Layer, count: int) -> dict[str, Any]:
     drawn = layer.style.draw != "none" and (layer.access == "open" or layer.style.draw == "heat")
     shown = layer.model_dump(
-        mode="json", include={"name", "title", "group", "geometry", "style", "access", "kind", "refresh_s"}
+        mode="json",
+        include={"name", "title", "group", "geometry", "style", "access", "kind", "refresh_s", "derived_from"},
     )
     fields = [
         field.model_dump(mode="json", include={"name", "type", "title", "unit", "values"})

@@ -31,7 +31,7 @@ def test_the_agreed_layers_are_all_declared():
 
 def test_the_cockpit_opens_with_a_calm_map():
     visible = {layer.name for layer in CATALOGUE.values() if layer.style.visible}
-    assert visible == {"building", "street", "green", "water", "device", "alarm"}
+    assert visible == {"community", "building", "street", "green", "water", "facility", "device", "alarm"}
 
 
 def test_a_layer_that_derives_names_a_layer_and_a_field_that_exist():

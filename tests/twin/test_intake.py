@@ -11,6 +11,7 @@ from shapely import affinity
 from gis.datum import Datum, convert_geometry
 from gis.errors import BadInput, Conflict, NotFound
 from layers.catalogue import load_catalogue
+from layers.storeys import with_synthetic
 from twin import review
 from twin.embedded import EmbeddedStore
 from twin.feature import PlaceDraft, RecordDraft
@@ -342,3 +343,39 @@ def test_an_import_tells_the_log_which_layers_changed(twin):
     (event,) = twin.store.events(0, 10, ("change",))
     assert event.body["layers"] == ["building"]
     assert event.body["counts"] == {"building": {"added": 1}}
+
+
+def numbered(**more):
+    """A footprint that is known to have two storeys, a basement and two units."""
+    attributes = {"storey_count": 2, "basement_count": 1, "unit_count": 2, **more}
+    return with_synthetic([house("h", width=40, z_min_m=5.0, z_max_m=11.0, attributes=attributes)])
+
+
+def test_a_building_without_a_model_has_storeys_and_units_with_the_codes_a_model_will_use(twin):
+    codes = twin.take(*numbered()).codes
+    b = codes["h"]
+    heights = {place.id: (place.storey, place.z_min_m, place.z_max_m) for place in twin.all("storey")}
+    assert heights == {
+        f"{b}-U00-B01": (-1, None, None),
+        f"{b}-U00-F01": (1, 5.0, 8.0),
+        f"{b}-U00-F02": (2, 8.0, 11.0),
+    }
+    assert twin.codes("unit") == {f"{b}-U01", f"{b}-U02"}
+
+
+def test_a_model_replaces_implied_storeys_without_changing_a_code(twin):
+    implied = twin.take(*numbered()).codes
+    taken = twin.take(*model(), source="1.ifc")
+    assert taken.codes["s1"] == implied["h/storey/1"]
+    assert taken.codes["s-1"] == implied["h/storey/-1"]
+    assert implied["h/storey/2"] not in twin.codes("storey")
+    first = next(place for place in twin.all("storey") if place.id == taken.codes["s1"])
+    assert (first.source, "derived" in first.attributes) == ("1.ifc", False)
+
+
+def test_numbers_do_not_overwrite_what_a_model_said(twin):
+    codes = twin.take(*model(), source="1.ifc").codes
+    twin.take(*numbered())
+    storeys = {place.id: place.source for place in twin.all("storey", "space")}
+    assert storeys[codes["s1"]] == "1.ifc"
+    assert storeys[codes["r12"]] == "1.ifc"
