@@ -6,6 +6,7 @@ Nobody lives here: names, numbers and plates are such that no person, card, tele
 from collections.abc import Callable
 from pathlib import Path
 
+from gis.errors import Unavailable
 from sample_data.manifest import Manifest, SampleFile, read_manifest
 
 __all__ = ["Manifest", "SampleFile", "generate", "read_manifest"]
@@ -24,6 +25,9 @@ def generate(
         seed: Another seed gives other people, vehicles and device positions on the same ground.
         progress: Called with the step in hand and the share of the whole that is done.
 
+    Raises:
+        Unavailable: ``sample.not_written`` when the directory cannot be made or a file cannot be written.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     files = generate(Path(folder))
@@ -33,4 +37,12 @@ def generate(
     # The geometry, IFC and table libraries load only when a community is written.
     from sample_data.build import build
 
-    return build(directory, seed, progress)
+    try:
+        return build(directory, seed, progress)
+    except OSError as error:
+        raise Unavailable(
+            "sample.not_written",
+            f"{directory} cannot be written: {error.strerror or error}.",
+            "Choose a folder of your own with free space; lifang run takes it from LIFANG_SAMPLE.",
+            file=str(directory),
+        ) from error

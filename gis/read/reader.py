@@ -49,9 +49,9 @@ def read_features(
 
     Raises:
         NotFound: ``gis.no_file``.
-        BadInput: ``gis.format``, ``gis.unreadable``, ``gis.empty``, ``gis.missing_part``, ``gis.encoding``,
-            ``gis.which_layer``, ``gis.no_crs``, ``gis.unknown_crs``, ``gis.bad_position``, ``gis.half_position``,
-            ``gis.column_twice``, ``datum.outside_china``.
+        BadInput: ``gis.format``, ``gis.unreadable``, ``gis.empty``, ``gis.missing_part``, ``gis.truncated``,
+            ``gis.encoding``, ``gis.which_layer``, ``gis.no_crs``, ``gis.unknown_crs``, ``gis.bad_position``,
+            ``gis.half_position``, ``gis.column_twice``, ``datum.outside_china``.
 
     >>> read_features(Path("nowhere.shp"), on_warning=print)
     Traceback (most recent call last):

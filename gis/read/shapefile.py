@@ -12,11 +12,12 @@ _LANGUAGE_DRIVERS = {0x4D: "gb18030", 0x7A: "gb18030", 0x4F: "big5", 0x78: "big5
 
 
 def check_parts(path: Path) -> None:
-    """Refuse a shapefile whose .shx or .dbf is missing.
+    """Refuse a shapefile whose .shx or .dbf is missing, or whose .shp breaks off: GDAL reads that as empty shapes.
 
     Raises:
-        BadInput: ``gis.missing_part``, naming the part.
+        BadInput: ``gis.missing_part``, naming the part; ``gis.truncated``.
     """
+    _check_length(path)
     for suffix in (".shx", ".dbf"):
         if _part(path, suffix) is None:
             raise BadInput(
@@ -25,6 +26,18 @@ def check_parts(path: Path) -> None:
                 f"Copy {path.stem}{suffix} beside it; a shapefile is .shp, .shx, .dbf and .prj together.",
                 file=path.name,
             )
+
+
+def _check_length(path: Path) -> None:
+    with path.open("rb") as shapes:
+        stated = 2 * int.from_bytes(shapes.read(28)[24:], "big")  # bytes 24 to 27 count the file's 16-bit words
+    if path.stat().st_size < stated:
+        raise BadInput(
+            "gis.truncated",
+            f"{path.name} breaks off: it should have {stated:,} bytes.",
+            "Copy or send the whole file again.",
+            file=path.name,
+        )
 
 
 def table_encoding(path: Path, on_warning: OnWarning) -> str:

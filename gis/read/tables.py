@@ -85,7 +85,7 @@ def _sheet(path: Path, names: Sequence[str], wanted: str | None) -> str:
     raise BadInput(
         "gis.which_layer",
         f"{path.name} has the sheets {', '.join(names)}.",
-        "Name one of them with --layer.",
+        "Name one of them with --table.",
         file=path.name,
         parameter="layer",
     )

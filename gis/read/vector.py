@@ -34,7 +34,8 @@ def read_vector(path: Path, encoding: str | None, layer: str | None, on_warning:
     """Read one layer of a vector file.
 
     Raises:
-        BadInput: ``gis.unreadable``, ``gis.missing_part``, ``gis.which_layer``, ``gis.encoding``, ``gis.empty``.
+        BadInput: ``gis.unreadable``, ``gis.missing_part``, ``gis.truncated``, ``gis.which_layer``, ``gis.encoding``,
+            ``gis.empty``.
     """
     import pyogrio
 
@@ -47,10 +48,10 @@ def read_vector(path: Path, encoding: str | None, layer: str | None, on_warning:
                 str(path), layer=_layer(path, layer), encoding=name, datetime_as_string=True
             )
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError) as error:
-        reason = str(error).split(";")[0]
+        reason = str(error).split(";")[0].rstrip(".")
         raise BadInput(
             "gis.unreadable",
-            f"{path.name} cannot be read: {reason}",
+            f"{path.name} cannot be read: {reason}.",
             "Check that the file is complete and is what its name says.",
             file=path.name,
         ) from error
@@ -92,7 +93,7 @@ def _layer(path: Path, wanted: str | None) -> str:
     raise BadInput(
         "gis.which_layer",
         f"{path.name} has the layers {', '.join(names) or '(none)'}.",
-        "Name one of them with --layer.",
+        "Name one of them with --table.",
         file=path.name,
         parameter="layer",
     )

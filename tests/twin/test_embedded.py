@@ -105,8 +105,10 @@ def test_somebody_elses_database_is_left_alone(path):
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE theirs (x)")
     other.close()
+    before = path.read_bytes()
     with pytest.raises(Unavailable, match=r"store\.not_ours"):
         EmbeddedStore(path, load_catalogue())
+    assert path.read_bytes() == before
 
 
 def test_a_newer_schema_is_refused(path):

@@ -14,8 +14,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Bring the file to the newest schema.
 
     Raises:
-        Unavailable: ``store.newer_schema`` when a newer program wrote the file; ``store.not_ours`` when it is
-            some other SQLite database.
+        Unavailable: ``store.newer_schema`` when a newer program wrote the file.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -29,10 +28,18 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _applied(connection: sqlite3.Connection) -> int:
+def check_ours(connection: sqlite3.Connection) -> None:
+    """Refuse a database that somebody else made; an empty file may become ours.
+
+    Raises:
+        Unavailable: ``store.not_ours``.
+    """
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if tables and "lifang_migration" not in tables:
         raise Unavailable("store.not_ours", "The file is not a Lifang store.", "Choose another --store path.")
+
+
+def _applied(connection: sqlite3.Connection) -> int:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS lifang_migration (number INTEGER PRIMARY KEY,"
         " applied_at DATETIME NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"

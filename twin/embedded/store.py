@@ -13,7 +13,7 @@ from gis.errors import Unavailable
 from twin.declaration import Catalogue
 from twin.embedded import condition
 from twin.embedded.gpkg import register_layers
-from twin.embedded.migrations import migrate
+from twin.embedded.migrations import check_ours, migrate
 from twin.embedded.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, latest_of
 from twin.embedded.select import find
 from twin.embedded.session import SqliteSession, translate
@@ -228,6 +228,7 @@ def _open_for_writing(path: Path, catalogue: Catalogue) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise translate(error) from error
     try:
+        check_ours(connection)  # before anything is set: journal_mode is written into the file
         connection.execute("PRAGMA page_size = 8192")
         connection.execute("PRAGMA journal_mode = WAL")  # on every open: QGIS leaves the file in rollback mode
         connection.execute("PRAGMA synchronous = FULL")
