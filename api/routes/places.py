@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi import Query as Parameter
 from pydantic import AwareDatetime, BaseModel, Field
 
+from api.addresses import address_of, divisions_of
 from api.alarms import alarm_messages
 from api.geojson import properties_of
 from api.people import people_in
@@ -37,7 +38,8 @@ def place(seen: Seen, code: str) -> dict[str, Any]:
         **_named(found),
         "layer": found.layer,
         "name": found.name,
-        "address": found.attributes.get("address"),
+        "address": address_of(seen, found),
+        "divisions": divisions_of(seen, found),
         "storey": found.storey,
         "z_min_m": found.z_min_m,
         "z_max_m": found.z_max_m,

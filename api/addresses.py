@@ -1,0 +1,44 @@
+"""The geocoder as one request sees it."""
+
+from typing import Any
+
+from api.view import View
+from gis.errors import BadInput
+from twin.division import AdminCode
+from twin.feature import Feature
+from twin.geocode import INSIDE, Geocoder
+
+
+def geocoder(seen: View, **buildings: Any) -> Geocoder:
+    """Return a geocoder over all buildings, or over those that meet some conditions."""
+    return Geocoder(
+        seen.find("community"), seen.find("building", **buildings), lambda key: seen.find(*INSIDE, within=key)
+    )
+
+
+def address_of(seen: View, place: Feature) -> str | None:
+    """Return the address a source gave a place, else its standard address; ``None`` when it has neither."""
+    given = place.attributes.get("address")
+    if given and place.attributes.get("address_source") is None:
+        return str(given)
+    address = geocoder(seen, ids=(building_of(place),)).address_of(place)
+    return None if address is None else address.text()
+
+
+def building_of(place: Feature) -> str:
+    """Return the key of the building a place stands in."""
+    return "-".join(place.id.split("-")[:2])
+
+
+def divisions_of(seen: View, place: Feature) -> list[dict[str, str | None]]:
+    """Return the administrative divisions a place lies in, province first; names where the community tells them."""
+    community = next((one for one in seen.find("community") if one.community == place.community), None)
+    if community is None:
+        return []
+    try:
+        code = AdminCode.parse(community.id)
+    except BadInput:
+        return []  # a community need not be named by an administrative code
+    said = community.attributes
+    names = {"county": said.get("district"), "town": said.get("street"), code.level: community.name}
+    return [{"level": one.level, "code": one.text, "name": names.get(one.level)} for one in (*code.ancestors, code)]

@@ -1,0 +1,88 @@
+"""Addresses over HTTP: to places, to positions, and back."""
+
+import pytest
+import shapely
+
+from twin.feature import Feature
+from twin.minting import building_codes, storey_key
+
+HOUSE = shapely.box(120.2, 30.3, 120.2004, 30.3002)
+WEST = shapely.box(120.2, 30.3, 120.2002, 30.3002)
+KEY = building_codes([HOUSE], [])[0]
+STOREY = storey_key(KEY, 1, 2)
+ROOM = f"{STOREY}-R0201"
+ADDRESS = "示范区里坊街道里坊示范社区安和里1幢1单元2层201室"
+
+
+@pytest.fixture(scope="module")
+def filled(serving_at):
+    def place(layer, key, **more):
+        return Feature(
+            **{"layer": layer, "id": key, "community": "330106099001", "place": key, "geometry": HOUSE, **more}
+        )
+
+    with serving_at() as service:
+        service.put(
+            place(
+                "community",
+                "330106099001",
+                name="里坊示范社区",
+                attributes={"district": "示范区", "street": "里坊街道", "compound": "安和里"},
+            ),
+            place("building", KEY, name="安和里1幢", z_min_m=5.0, z_max_m=23.0),
+            place("storey", STOREY, parent=KEY, storey=2, z_min_m=8.0, z_max_m=11.0),
+            place("space", ROOM, parent=STOREY, storey=2, z_min_m=8.0, z_max_m=10.8, geometry=WEST),
+        )
+        yield service
+
+
+def get(service, path, **parameters):
+    return service.client.get(path, params=parameters)
+
+
+def test_an_address_leads_to_a_code_a_position_and_back(filled):
+    answer = get(filled, "/v1/geocode", address="1号楼1梯二层0201").json()
+    (match,) = answer["matches"]
+    assert answer["address"] == "1幢1单元2层201室"
+    assert (match["code"], match["score"], match["address"]) == (ROOM, 1.0, ADDRESS)
+    lon, lat = match["center"]
+    back = get(filled, "/v1/geocode/reverse", position=f"{lon},{lat}", height_m=match["z_min_m"]).json()
+    assert (back["code"], back["address"]) == (ROOM, ADDRESS)
+
+
+def test_without_a_height_a_position_is_a_building(filled):
+    back = get(filled, "/v1/geocode/reverse", position="120.2001,30.3001").json()
+    assert (back["code"], back["address"]) == (KEY, "示范区里坊街道里坊示范社区安和里1幢")
+
+
+def test_a_position_outside_every_building_has_no_address(filled):
+    answer = get(filled, "/v1/geocode/reverse", position="120.3,30.3")
+    assert (answer.status_code, answer.json()["code"]) == (404, "address.no_building")
+
+
+def test_what_is_in_doubt_and_what_is_missing_is_said(filled):
+    answer = get(filled, "/v1/geocode", address="1-999").json()
+    assert answer["notes"] == ["1 is read as the building."]
+    assert answer["matches"][0]["code"] == KEY
+    assert "room 999" in answer["matches"][0]["reason"]
+
+
+def test_nonsense_is_refused_with_its_position(filled):
+    answer = get(filled, "/v1/geocode", address="1幢?")
+    assert (answer.status_code, answer.json()["code"], answer.json()["position"]) == (422, "address.unreadable", 2)
+
+
+def test_an_unknown_address_has_no_match(filled):
+    assert get(filled, "/v1/geocode", address="和平里9幢").json()["matches"] == []
+
+
+def test_a_place_shows_its_address_and_its_divisions(filled):
+    place = get(filled, f"/v1/places/{ROOM}").json()
+    assert place["address"] == ADDRESS
+    assert [(one["level"], one["code"], one["name"]) for one in place["divisions"]] == [
+        ("province", "330000", None),
+        ("city", "330100", None),
+        ("county", "330106", "示范区"),
+        ("town", "330106099", "里坊街道"),
+        ("community", "330106099001", "里坊示范社区"),
+    ]
