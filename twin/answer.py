@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,19 @@ def bounds(query: Query) -> tuple[float, float, float, float] | None:
     west, south = (max(box[side] for box in boxes) for side in (0, 1))
     east, north = (min(box[side] for box in boxes) for side in (2, 3))
     return west, south, east, north
+
+
+def span(query: Query, now: datetime) -> tuple[datetime, datetime]:
+    """Return the first and the last moment asked about.
+
+    >>> first, last = span(Query(layers=("building",), during=(None, None)), datetime.now(UTC))
+    >>> first.year, last.year
+    (1, 9999)
+    """
+    if query.during is None:
+        return query.at or now, query.at or now
+    first, last = query.during
+    return first or datetime.min.replace(tzinfo=UTC), last or datetime.max.replace(tzinfo=UTC)
 
 
 def judge(

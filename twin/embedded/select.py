@@ -2,12 +2,12 @@
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from twin.answer import Key, bounds, cursor_of, judge, position
+from twin.answer import Key, bounds, cursor_of, judge, position, span
 from twin.embedded.condition import leaf
 from twin.embedded.gpkg import decode_geometry
 from twin.embedded.rows import COLUMNS, degree_box, feature_of, seconds_2020, to_text
@@ -25,7 +25,6 @@ _LATER = (
     " AND later.valid_from > feature.valid_from AND later.valid_from <= ?"
     " AND (later.valid_to IS NULL OR later.valid_to > later.valid_from) AND {believed})"
 )
-_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _CHUNK = 500  # SQLite's bound-variable limit is 999 in old builds
 
 
@@ -92,7 +91,7 @@ def _where(query: Query, now: datetime) -> _Where:
     around = bounds(query)
     if around is not None:
         x0, x1, y0, y1 = degree_box(*around)
-        first, last = (seconds_2020(moment) for moment in _span(query, now))
+        first, last = (seconds_2020(moment) for moment in span(query, now))
         where.add(
             "fid IN (SELECT fid FROM feature_box"
             " WHERE x0 <= ? AND x1 >= ? AND y0 <= ? AND y1 >= ? AND t0 <= ? AND t1 >= ?)",
@@ -102,7 +101,7 @@ def _where(query: Query, now: datetime) -> _Where:
 
 
 def _when(query: Query, now: datetime, where: _Where) -> None:
-    first, last = (to_text(moment) for moment in _span(query, now))
+    first, last = (to_text(moment) for moment in span(query, now))
     known = None if query.known_at is None else to_text(query.known_at)
     believed, values = _believed("feature", known)
     where.add(believed, *values)
@@ -118,14 +117,6 @@ def _believed(table: str, known: str | None) -> tuple[str, list[str]]:
     if known is None:
         return f"{table}.superseded_at IS NULL", []
     return f"{table}.recorded_at <= ? AND ({table}.superseded_at IS NULL OR {table}.superseded_at > ?)", [known, known]
-
-
-def _span(query: Query, now: datetime) -> tuple[datetime, datetime]:
-    """Return the first and the last moment asked about."""
-    if query.during is None:
-        return query.at or now, query.at or now
-    first, last = query.during
-    return first or _EVER[0], last or _EVER[1]
 
 
 def _find_exact(connection: sqlite3.Connection, query: Query, where: _Where) -> Page:

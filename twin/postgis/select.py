@@ -10,8 +10,10 @@ from typing import Any
 import shapely
 from psycopg.rows import DictRow
 
-from twin.answer import Key, bounds, cursor_of, judge, position
+from twin.answer import Key, bounds, cursor_of, judge, position, span
 from twin.feature import Feature
+from twin.filter import sql_of
+from twin.postgis.condition import leaf
 from twin.postgis.connection import Connection
 from twin.postgis.rows import COLUMNS, feature_of
 from twin.query import Page, Query
@@ -21,6 +23,11 @@ from twin.versions import to_milliseconds
 _AS_TEXT = (
     "CASE WHEN json_typeof(attributes -> %s) = 'boolean' THEN CASE attributes ->> %s WHEN 'true' THEN '1' ELSE '0' END"
     " ELSE attributes ->> %s END"
+)
+_LATER = (
+    "NOT EXISTS (SELECT 1 FROM feature AS later WHERE later.layer = feature.layer AND later.id = feature.id"
+    " AND later.valid_from > feature.valid_from AND later.valid_from <= %s"
+    " AND (later.valid_to IS NULL OR later.valid_to > later.valid_from) AND {believed})"
 )
 
 
@@ -80,6 +87,9 @@ def _where(query: Query, now: datetime) -> _Where:
         where.add("z_min_m <= %s", query.z_max_m)
     for name, value in query.filters:
         where.add(f"{_AS_TEXT} = %s", name, name, name, value)
+    if query.where is not None:
+        sql, values = sql_of(query.where, leaf)
+        where.add(sql, *values)
     around = bounds(query)
     if around is not None:
         where.add("geom && ST_MakeEnvelope(%s, %s, %s, %s, 4326)", *(float(side) for side in around))
@@ -87,13 +97,23 @@ def _where(query: Query, now: datetime) -> _Where:
 
 
 def _when(query: Query, now: datetime, where: _Where) -> None:
-    at = to_milliseconds(query.at or now)
-    where.add("valid_from <= %s AND (valid_to IS NULL OR valid_to > %s)", at, at)
-    if query.known_at is None:
-        where.add("superseded_at IS NULL")
-    else:
-        known = to_milliseconds(query.known_at)
-        where.add("recorded_at <= %s AND (superseded_at IS NULL OR superseded_at > %s)", known, known)
+    first, last = (to_milliseconds(moment) for moment in span(query, now))
+    believed, known = _believed("feature", query.known_at)
+    where.add(believed, *known)
+    where.add("feature.valid_from <= %s AND (feature.valid_to IS NULL OR feature.valid_to > %s)", last, first)
+    if query.during is not None:
+        # What ended as it began never was.
+        where.add("(feature.valid_to IS NULL OR feature.valid_to > feature.valid_from)")
+        believed, known = _believed("later", query.known_at)
+        where.add(_LATER.format(believed=believed), last, *known)
+
+
+def _believed(table: str, known_at: datetime | None) -> tuple[str, list[datetime]]:
+    if known_at is None:
+        return f"{table}.superseded_at IS NULL", []
+    known = to_milliseconds(known_at)
+    sql = f"{table}.recorded_at <= %s AND ({table}.superseded_at IS NULL OR {table}.superseded_at > %s)"
+    return sql, [known, known]
 
 
 def _find_exact(connection: Connection, query: Query, where: _Where) -> Page:
