@@ -127,14 +127,21 @@ export function createModel(store, api) {
   async function enter(building) {
     if (building === state.building) return;
     store.set({ building, rooms: null });
-    const layer = state.scene.layers.find((each) => each.name === INTERIOR);
-    if (!building || !layer?.href) return;
+    if (!building) return;
     try {
-      const rooms = await api.pack(`${layer.href}?within=${encodeURIComponent(building)}`);
-      if (state.building === building) store.set({ rooms: rooms.arrays["polygon.start"] ? rooms : null });
+      const rooms = (await interior(INTERIOR, building)) ?? (await interior("storey", building));
+      if (state.building === building) store.set({ rooms });
     } catch (fault) {
       store.set({ notice: fault.message });
     }
+  }
+
+  /** What lies inside a building: its rooms, or its storeys when nobody drew the rooms; null when there are none. */
+  async function interior(name, building) {
+    const layer = state.scene.layers.find((each) => each.name === name);
+    if (!layer?.href) return null;
+    const pack = await api.pack(`${layer.href}?within=${encodeURIComponent(building)}`);
+    return pack.arrays["polygon.start"] ? pack : null;
   }
 
   /** Choose a record that is not a place: a device by the place it stands in, others by where they are. */
