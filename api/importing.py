@@ -15,6 +15,7 @@ from gis.read import Row, check_near, read_features
 from layers.records import building_drafts, map_columns, record_drafts
 from layers.storeys import with_synthetic
 from twin.declaration import Catalogue, Layer
+from twin.difference import Change
 from twin.feature import PlaceDraft
 from twin.intake import IMPORT_SOURCE, Batch, Taken, take_places, take_records
 from twin.query import Query
@@ -32,12 +33,14 @@ class Report:
 
     Attributes:
         receipt: How an IFC model was read and georeferenced; ``None`` for GIS files.
+        changes: Every place and record that is different now.
     """
 
     file: str
     counts: Mapping[str, Mapping[str, int]]
     warnings: list[str] = field(default_factory=list)
     receipt: Any = None
+    changes: list[Change] = field(default_factory=list)
 
     def summary(self) -> str:
         """Return one line: what was added, changed, kept and ended.
@@ -55,17 +58,27 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(text.format(counts[outcome]) for outcome, text in words.items() if counts.get(outcome))
 
 
+class _Rehearsed(Exception):
+    """Carries the result of a dry run out of the transaction that it rolls back."""
+
+    def __init__(self, taken: Taken) -> None:
+        super().__init__("dry run")
+        self.taken = taken
+
+
 class Importer:
     """Imports files into one community of a store.
 
     Args:
         community: Partition key of what is imported; ``None`` takes the only one the store knows.
+        dry_run: Tell what would change, and change nothing.
 
     Raises:
         BadInput: ``import.which_community`` when the store holds several and none was named.
     """
 
-    def __init__(self, store: Store, catalogue: Catalogue, community: str | None) -> None:
+    def __init__(self, store: Store, catalogue: Catalogue, community: str | None, *, dry_run: bool = False) -> None:
+        self._dry_run = dry_run
         self._store = store
         self._catalogue = catalogue
         self.community = community or _only_community(store)
@@ -96,7 +109,7 @@ class Importer:
         self._check_extent(model.places, path.name)
         batch = self._batch(path)
         decided = None if same_as is None else {_only_building(model.places): same_as}
-        taken = self._store.write(lambda transaction: take_places(transaction, model.places, batch, decided)).result()
+        taken = self._commit(lambda transaction: take_places(transaction, model.places, batch, decided))
         notices = [f"{notice.code}: {notice.message} {notice.cure}".rstrip() for notice in model.receipt.warnings]
         return _report(path, taken, notices, model.receipt)
 
@@ -127,12 +140,25 @@ class Importer:
         if layer == "building":
             places = with_synthetic(building_drafts(declared, rows, columns, notices.append, _dem(dem)))
             _check_any(places, path, notices)
-            taken = self._store.write(lambda transaction: take_places(transaction, places, batch)).result()
+            taken = self._commit(lambda transaction: take_places(transaction, places, batch))
         else:
             records = record_drafts(declared, rows, columns, notices.append)
             _check_any(records, path, notices)
-            taken = self._store.write(lambda transaction: take_records(transaction, layer, records, batch)).result()
+            taken = self._commit(lambda transaction: take_records(transaction, layer, records, batch))
         return _report(path, taken, _summarised(notices))
+
+    def _commit(self, work: Callable[[Transaction], Taken]) -> Taken:
+        """Run the work and keep it, or, on a dry run, roll it back and return what it would have done."""
+        if not self._dry_run:
+            return self._store.write(work).result()
+
+        def rehearse(transaction: Transaction) -> Taken:
+            raise _Rehearsed(work(transaction))
+
+        try:
+            return self._store.write(rehearse).result()
+        except _Rehearsed as done:
+            return done.taken
 
     def _importable(self, name: str) -> Layer:
         layer = self._catalogue[name]
@@ -270,9 +296,8 @@ def _dem(path: Path | None) -> Any:
 
 
 def _report(path: Path, taken: Taken, notices: list[str], receipt: Any = None) -> Report:
-    return Report(
-        path.name, {layer: dict(counts) for layer, counts in taken.counts.items()}, notices + taken.problems, receipt
-    )
+    counts = {layer: dict(counts) for layer, counts in taken.counts.items()}
+    return Report(path.name, counts, notices + taken.problems, receipt, taken.changes)
 
 
 def _summarised(notices: list[LifangError], most: int = 20) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 import shapely
 
 from gis.errors import BadInput, Conflict
+from twin.difference import Change, change_of
 from twin.feature import Feature, PlaceDraft, RecordDraft
 from twin.geocode import with_address
 from twin.locate import Locator
@@ -48,11 +49,13 @@ class Taken:
         counts: ``added``, ``changed``, ``unchanged``, ``ended`` → number of features, per layer.
         codes: Key of each place draft → its space code.
         problems: What could not be done, one sentence each.
+        changes: Every place and record that is different now.
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     codes: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
 
 def take_places(
@@ -376,14 +379,17 @@ def _of(transaction: Transaction, community: str, layer: str) -> list[Feature]:
 
 
 def _put(transaction: Transaction, feature: Feature, standing: Feature | None, taken: Taken) -> None:
-    changed = transaction.put(feature)
-    outcome = "unchanged" if not changed else "added" if standing is None else "changed"
-    taken.counts[feature.layer][outcome] += 1
+    if not transaction.put(feature):
+        taken.counts[feature.layer]["unchanged"] += 1
+        return
+    taken.counts[feature.layer]["added" if standing is None else "changed"] += 1
+    taken.changes.append(change_of(standing, feature))
 
 
 def _end(transaction: Transaction, gone: Iterable[Feature], batch: Batch, taken: Taken) -> None:
     for old in gone:
         transaction.end(old.layer, old.id, batch.at)
+        taken.changes.append(Change(old.layer, old.id, old.name, "ended", {}))
         taken.counts[old.layer]["ended"] += 1
 
 

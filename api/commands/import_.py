@@ -12,6 +12,7 @@ from api.importing import Importer, Report, imports, undo_import
 from api.naming import import_identifiers
 from api.parameters import numbers
 from gis.errors import LifangError
+from twin.difference import Change
 
 
 def add_to(commands: Any) -> None:
@@ -84,6 +85,8 @@ def _common(parser: Any) -> None:
         "--community", help="community the data belong to (default: $LIFANG_COMMUNITY or the store's only one)"
     )
 
+    parser.add_argument("--dry-run", action="store_true", help="tell what would change, per place, and change nothing")
+
 
 def _ifc(arguments: Namespace) -> int:
     from bim_import import Placement
@@ -115,7 +118,7 @@ def _each(arguments: Namespace, take: Any) -> int:
     chosen = settings(store=arguments.store, community=arguments.community)
     progress, status = Progress(), 0
     with opened(chosen) as (store, catalogue):
-        importer = Importer(store, catalogue, chosen.community)
+        importer = Importer(store, catalogue, chosen.community, dry_run=arguments.dry_run)
         for path in arguments.files:
             try:
                 report = take(importer, path, progress)
@@ -123,7 +126,28 @@ def _each(arguments: Namespace, take: Any) -> int:
                 sys.stderr.write(f"lifang: {path}: {error}\n")
                 status = status or error.exit_status
                 continue
-            progress.say(f"{path.name}: {report.summary()}")
+            progress.say(
+                f"{path.name}: {report.summary()}{' (dry run: nothing was stored)' if arguments.dry_run else ''}"
+            )
+            for change in report.changes if arguments.dry_run else ():
+                print(_told(change))
             for warning in report.warnings:
                 sys.stderr.write(f"  ! {warning}\n")
     return status
+
+
+def _told(change: Change) -> str:
+    """Return one line: what becomes of a place, and of which of its properties.
+
+    >>> _told(Change("building", "B", "1幢", "changed", {"storey": (1, 2), "outline_m": (None, 0.42)}))
+    '~ building B 1幢  storey: 1 → 2; outline moved 0.42 m'
+    >>> _told(Change("space", "B-0", None, "ended", {}))
+    '- space B-0'
+    """
+    sign = {"added": "+", "ended": "-"}.get(change.outcome, "~")
+    properties = "; ".join(
+        f"outline moved {after} m" if name == "outline_m" else f"{name}: {before} → {after}"
+        for name, (before, after) in change.properties.items()
+    )
+    line = f"{sign} {change.layer} {change.id} {change.name or ''}".rstrip()
+    return f"{line}  {properties}" if properties else line

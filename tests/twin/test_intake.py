@@ -379,3 +379,17 @@ def test_numbers_do_not_overwrite_what_a_model_said(twin):
     storeys = {place.id: place.source for place in twin.all("storey", "space")}
     assert storeys[codes["s1"]] == "1.ifc"
     assert storeys[codes["r12"]] == "1.ifc"
+
+
+def test_what_an_import_changes_is_told_per_place_and_property(twin):
+    twin.take(*model(), source="1.ifc")
+    later = [
+        replace(draft, name="大堂") if draft.key == "r11" else moved(draft, 0.5) if draft.key == "garage" else draft
+        for draft in model()
+        if draft.key != "r22"
+    ]
+    changes = {change.id.rpartition("-")[2]: change for change in twin.take(*later, source="1.ifc").changes}
+    assert changes["R0102"].outcome == "ended"
+    assert changes["R0101"].properties["name"] == ("0101", "大堂")
+    assert changes["G0000"].outcome == "moved"
+    assert changes["G0000"].properties["outline_m"][1] == pytest.approx(0.43, abs=0.02)
