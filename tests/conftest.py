@@ -37,7 +37,7 @@ def pytest_report_header() -> str:
 
 @dataclass(frozen=True)
 class Postgres:
-    """A running server of ours: its administrator may do all, the user ``twin`` only what an installation needs."""
+    """A running server of ours: the administrator may do all, ``twin`` what an installation needs, ``guest`` look."""
 
     folder: Path
     port: int
@@ -105,6 +105,7 @@ def postgres():
         with _cluster(programs, folder, port):
             server = Postgres(folder, port)
             server.execute("CREATE ROLE twin LOGIN PASSWORD 'twin'", "postgres")
+            server.execute("CREATE ROLE guest LOGIN", "postgres")
             server.execute("CREATE DATABASE twin OWNER twin", "postgres")
             if not server.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'postgis'"):
                 pytest.skip("PostGIS is not installed (Debian: postgresql-postgis)")

@@ -157,6 +157,13 @@ def test_heights_and_storeys_narrow_and_unknown_heights_never_match(store):
     assert ids(find(store, storeys=(1, 2))) == ["A", "B"]
 
 
+def test_ends_the_wrong_way_round_are_kept_as_the_source_said(store):
+    put(store, building("A", z_min_m=3, z_max_m=0), building("B", valid_from=NOON, valid_to=NOON - HOUR))
+    (found,) = find(store, bbox=(119, 29, 121, 31)).features
+    assert (found.id, found.z_min_m, found.z_max_m) == ("A", 3, 0)
+    assert len(store.history("building", "B")) == 1
+
+
 def test_pages_hold_everything_once_and_count_honestly(store):
     put(store, *(building(f"B-{n:02}") for n in range(7)))
     seen, cursor = [], None

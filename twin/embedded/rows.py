@@ -3,8 +3,14 @@
 import json
 import math
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from shapely.geometry.base import BaseGeometry
 
 from twin.embedded.gpkg import decode_geometry, encode_geometry
 from twin.feature import Feature
@@ -33,37 +39,69 @@ def maybe_text(moment: datetime | None) -> str | None:
     return None if moment is None else to_text(moment)
 
 
+@lru_cache(maxsize=4096)
 def to_moment(text: str) -> datetime:
-    """Return the moment of a DATETIME text."""
+    """Return the moment of a DATETIME text; the rows of one import share theirs."""
     return datetime.fromisoformat(text)
 
 
 def _maybe(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    return None if text is None else to_moment(text)
 
 
 def feature_of(row: sqlite3.Row) -> Feature:
-    """Return the feature of a row selected with :data:`COLUMNS`."""
+    """Return the feature of a row that ends in :data:`COLUMNS`."""
+    return _feature(row, decode_geometry(row[-1]))
+
+
+def features_of(rows: Sequence[sqlite3.Row], geometries: npt.NDArray[np.object_]) -> tuple[Feature, ...]:
+    """Return the features of rows that end in :data:`COLUMNS` and whose geometries are decoded already."""
+    return tuple(_feature(row, geometry) for row, geometry in zip(rows, geometries, strict=True))
+
+
+def _feature(row: sqlite3.Row, geometry: BaseGeometry | None) -> Feature:
+    # By position: a row finds a column by name only by comparing all of them.
+    (
+        layer,
+        feature_id,
+        community,
+        name,
+        place,
+        parent,
+        storey,
+        z_min_m,
+        z_max_m,
+        stage,
+        attributes,
+        source,
+        source_element,
+        batch,
+        valid_from,
+        valid_to,
+        recorded_at,
+        superseded_at,
+        _geom,
+    ) = row[-19:]
     return Feature(
-        layer=row["layer"],
-        id=row["id"],
-        community=row["community"],
-        name=row["name"],
-        place=row["place"],
-        parent=row["parent"],
-        storey=row["storey"],
-        z_min_m=row["z_min_m"],
-        z_max_m=row["z_max_m"],
-        geometry=decode_geometry(row["geom"]),
-        stage=row["stage"],
-        attributes=json.loads(row["attributes"]),
-        source=row["source"],
-        source_element=row["source_element"],
-        batch=row["batch"],
-        valid_from=to_moment(row["valid_from"]),
-        valid_to=_maybe(row["valid_to"]),
-        recorded_at=to_moment(row["recorded_at"]),
-        superseded_at=_maybe(row["superseded_at"]),
+        layer=layer,
+        id=feature_id,
+        community=community,
+        name=name,
+        place=place,
+        parent=parent,
+        storey=storey,
+        z_min_m=z_min_m,
+        z_max_m=z_max_m,
+        geometry=geometry,
+        stage=stage,
+        attributes=json.loads(attributes),
+        source=source,
+        source_element=source_element,
+        batch=batch,
+        valid_from=to_moment(valid_from),
+        valid_to=_maybe(valid_to),
+        recorded_at=to_moment(recorded_at),
+        superseded_at=_maybe(superseded_at),
     )
 
 
@@ -138,8 +176,10 @@ def box(feature: Feature) -> tuple[int, ...] | None:
     z1 = _I32 if feature.z_max_m is None else math.ceil(feature.z_max_m * 100)
     if feature.z_max_m is None and feature.z_min_m is not None:
         z1 = math.ceil(feature.z_min_m * 100)
-    times = (seconds_2020(feature.valid_from), _I32 if feature.valid_to is None else seconds_2020(feature.valid_to) + 1)
-    return (*degree_box(west, south, east, north), z0, z1, *times)
+    t0 = seconds_2020(feature.valid_from)
+    t1 = _I32 if feature.valid_to is None else seconds_2020(feature.valid_to) + 1
+    # The index refuses ends the wrong way round; the columns keep what the source said.
+    return (*degree_box(west, south, east, north), z0, max(z0, z1), t0, max(t0, t1))
 
 
 def degree_box(west: float, south: float, east: float, north: float) -> tuple[int, int, int, int]:
