@@ -2,8 +2,10 @@
 
 import sqlite3
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -43,6 +45,16 @@ def decode_geometry(blob: bytes | None) -> BaseGeometry | None:
     True
     """
     return None if blob is None else shapely.from_wkb(blob[_HEADER.size :])
+
+
+def decode_geometries(blobs: Sequence[bytes | None]) -> npt.NDArray[np.object_]:
+    """Return the geometries of many blobs at once, ``None`` for ``None``.
+
+    >>> decode_geometries([None, encode_geometry(shapely.Point(120, 30))]).tolist()
+    [None, <POINT (120 30)>]
+    """
+    bare = np.array([None if blob is None else blob[_HEADER.size :] for blob in blobs], dtype=object)
+    return np.asarray(shapely.from_wkb(bare), dtype=object)
 
 
 def register_layers(connection: sqlite3.Connection, layers: Iterable[Layer]) -> None:

@@ -21,6 +21,7 @@ COLUMNS = (
     "layer, id, community, name, place, parent, storey, z_min_m, z_max_m, stage, attributes, source, source_element,"
     " batch, valid_from, valid_to, recorded_at, superseded_at, geom"
 )
+_WIDTH = COLUMNS.count(",") + 1
 _I32 = 2**31 - 1
 _EPOCH_2020_S = 1_577_836_800
 
@@ -81,7 +82,7 @@ def _feature(row: sqlite3.Row, geometry: BaseGeometry | None) -> Feature:
         recorded_at,
         superseded_at,
         _geom,
-    ) = row[-19:]
+    ) = row[-_WIDTH:]
     return Feature(
         layer=layer,
         id=feature_id,

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
 from twin.answer import Key, bounds, cursor_of, judge, position, span
 from twin.embedded.condition import leaf
-from twin.embedded.gpkg import decode_geometry
-from twin.embedded.rows import COLUMNS, degree_box, feature_of, seconds_2020, to_text
+from twin.embedded.gpkg import decode_geometries
+from twin.embedded.rows import COLUMNS, degree_box, features_of, seconds_2020, to_text
 from twin.feature import Feature
 from twin.filter import sql_of
 from twin.query import Page, Query
@@ -57,7 +55,8 @@ def find(connection: sqlite3.Connection, query: Query, now: datetime) -> Page:
         f"SELECT {COLUMNS} FROM feature WHERE {where.sql} ORDER BY layer, id, fid LIMIT ?",  # noqa: S608  only our own text
         (*where.values, -1 if query.limit is None else query.limit + 1),
     ).fetchall()
-    features = tuple(feature_of(row) for row in rows[: query.limit])
+    page = rows[: query.limit]
+    features = features_of(page, decode_geometries([row[-1] for row in page]))
     more = query.limit is not None and len(rows) > query.limit
     return Page(features, len(rows) if matched is None else matched, cursor_of(features[-1]) if more else None)
 
@@ -69,7 +68,9 @@ def _count(connection: sqlite3.Connection, where: _Where) -> int:
 
 def _where(query: Query, now: datetime) -> _Where:
     where = _Where([], [])
-    where.add(f"layer IN ({_marks(query.layers)})", *query.layers)
+    # The unary plus keeps the planner from walking a whole layer where a box names a few rows.
+    plus = "+" if bounds(query) is not None and not query.ids and query.within is None else ""
+    where.add(f"{plus}layer IN ({_marks(query.layers)})", *query.layers)
     _when(query, now, where)
     if query.ids:
         where.add(f"id IN ({_marks(query.ids)})", *query.ids)
@@ -120,19 +121,33 @@ def _believed(table: str, known: str | None) -> tuple[str, list[str]]:
 
 
 def _find_exact(connection: sqlite3.Connection, query: Query, where: _Where) -> Page:
-    sql = f"SELECT fid, layer, id, geom FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
+    """Judge every candidate by its geometry; read the whole rows at once only when all of them are wanted."""
+    whole = query.limit is None
+    columns = f"fid, {COLUMNS}" if whole else "fid, layer, id, geom"
+    sql = f"SELECT {columns} FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
     rows = connection.execute(sql, where.values).fetchall()
-    keys = [Key(row["fid"], row["layer"], row["id"]) for row in rows]
-    geometries = np.array([decode_geometry(row["geom"]) for row in rows], dtype=object)
-    return judge(query, keys, geometries, lambda fids: _load(connection, fids))
+    keys = [Key(row[0], row[1], row[2]) for row in rows]
+    geometries = decode_geometries([row[-1] for row in rows])
+
+    def load(fids: list[int]) -> tuple[Feature, ...]:
+        if not whole:
+            return _load(connection, fids)
+        numbers = {key.fid: number for number, key in enumerate(keys)}
+        wanted = [numbers[fid] for fid in fids]
+        return features_of([rows[number] for number in wanted], geometries[wanted])
+
+    return judge(query, keys, geometries, load)
 
 
 def _load(connection: sqlite3.Connection, fids: list[int]) -> tuple[Feature, ...]:
-    found: dict[int, Feature] = {}
+    rows: list[sqlite3.Row] = []
     for start in range(0, len(fids), _CHUNK):
         part = fids[start : start + _CHUNK]
         sql = f"SELECT fid, {COLUMNS} FROM feature WHERE fid IN ({_marks(part)})"  # noqa: S608
-        found.update((row["fid"], feature_of(row)) for row in connection.execute(sql, part))
+        rows += connection.execute(sql, part).fetchall()
+    found = dict(
+        zip((row[0] for row in rows), features_of(rows, decode_geometries([row[-1] for row in rows])), strict=True)
+    )
     return tuple(found[fid] for fid in fids)
 
 
