@@ -17,6 +17,9 @@ from twin.store import Store
 MIN_PERSONS = 5
 """Groups of fewer persons are not told apart from one another."""
 
+FARTHEST_M = 100_000.0
+_FIRST_RADIUS_M = 50.0
+
 GROUPINGS = ("community", "grid", "building", "storey", "h3")
 
 
@@ -71,6 +74,19 @@ class Access:
                 _check_condition(layer, query.where)
         page = self._store.find(query)
         return replace(page, features=tuple(self.masked(feature) for feature in page.features))
+
+    def nearest(self, query: Query, lon_deg: float, lat_deg: float, count: int) -> Page:
+        """Return the ``count`` features nearest to a position, nearest first, of those that meet the query.
+
+        Distances are metres on the ground. The circle searched grows until it holds enough; beyond
+        :data:`FARTHEST_M` nothing counts as near.
+        """
+        radius_m = _FIRST_RADIUS_M
+        while True:
+            page = self.find(replace(query, near=(lon_deg, lat_deg, radius_m), limit=count, cursor=None))
+            if page.matched >= count or radius_m >= FARTHEST_M:
+                return Page(page.features, len(page.features), None)
+            radius_m = min(radius_m * 4, FARTHEST_M)
 
     def check_open(self, layer: Layer) -> None:
         """Refuse layers whose single records the asker may not read."""

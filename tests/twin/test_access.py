@@ -111,3 +111,14 @@ def test_storeys_are_told_apart_only_where_the_place_says_which(access):
 def test_an_impossible_grouping_names_what_is_wrong(access, by, total, resolution, code):
     with pytest.raises(BadInput, match=code):
         access.aggregate(Query(layers=("household",)), by, total=total, resolution=resolution)
+
+
+def test_the_nearest_are_found_however_far_they_are(access):
+    def nearest(count, lon=120.0005):
+        return [place.id for place in access.nearest(Query(layers=("building",)), lon, 30.0005, count).features]
+
+    assert nearest(1) == ["A-0"]
+    assert nearest(2) == ["A-0", "B-0"]
+    assert nearest(9) == ["A-0", "B-0", "C-0"]
+    assert nearest(1, lon=120.3) == ["C-0"]
+    assert nearest(1, lon=150.0) == []
