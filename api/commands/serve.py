@@ -47,7 +47,8 @@ def listen(chosen: Settings) -> socket.socket:
         Unavailable: ``server.port_in_use`` or ``server.no_address``.
     """
     family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, asyncio switches Nagle's algorithm off, which costs 40 ms a request otherwise.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((chosen.host, chosen.port))

@@ -1,5 +1,6 @@
 """The command line as a person uses it: what it answers, what it refuses, and that a refusal changes nothing."""
 
+import asyncio
 import json
 import os
 import re
@@ -20,6 +21,8 @@ import pytest
 import shapely
 
 from api.__main__ import main
+from api.commands.serve import listen
+from api.settings import Settings
 from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore
 from twin.query import Query
@@ -410,6 +413,28 @@ def test_settings_that_cannot_be_used_are_refused(lifang, tmp_path, monkeypatch,
     ran = lifang(*arguments)
     assert (ran.refusal()[0], ran.status) == (code, status)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_small_answers_are_not_held_back_by_the_network(lifang):
+    """Nagle's algorithm with delayed acknowledgements would add 40 ms to every request."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+
+    async def is_prompt():
+        heard = asyncio.get_running_loop().create_future()
+        with listen(Settings(port=port)) as listener:
+            server = await asyncio.start_server(lambda _reader, writer: heard.set_result(writer), sock=listener)
+            _, ours = await asyncio.open_connection("127.0.0.1", port)
+            theirs = await heard
+            prompt = theirs.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            for writer in (ours, theirs):
+                writer.close()
+                await writer.wait_closed()
+            server.close()
+            await server.wait_closed()
+        return prompt
+
+    assert asyncio.run(is_prompt())
 
 
 # --- codes, imports, doubts -----------------------------------------------------------------------------------------
