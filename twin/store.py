@@ -154,8 +154,8 @@ class Store(Protocol):
     def descent(self, place: str) -> list[Descent]:
         """Return where a place came from and what it went over into, oldest first."""
 
-    def search(self, text: str, limit: int) -> list[Feature]:
-        """Return features whose code, name, address or identifier matches the text, best first."""
+    def search(self, text: str, limit: int, layers: Sequence[str] = ()) -> list[Feature]:
+        """Return what a text means, best first (:func:`twin.search.best`); of some layers only when named."""
 
     def history(self, layer: str, feature_id: str) -> list[Feature]:
         """Return all versions of a thing, oldest first."""

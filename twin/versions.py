@@ -118,7 +118,9 @@ class Versions(ABC):
         declared = feature.layer in self._catalogue and self._catalogue[feature.layer]
         if not declared or declared.access != "open" or feature.valid_to is not None:
             return None
-        address = feature.attributes.get("address")
+        # Beside personal fields, an address nobody declared may be somebody's home.
+        personal = any(field.grade in ("P2", "P3") for field in declared.fields)
+        address = None if personal and declared.field("address") is None else feature.attributes.get("address")
         return document((feature.name, feature.id, feature.place, address if isinstance(address, str) else None))
 
     @abstractmethod

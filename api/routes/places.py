@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from api.addresses import address_of, divisions_of
 from api.alarms import alarm_messages
 from api.geojson import properties_of
+from api.parameters import words
 from api.people import people_in
 from api.state import Here
 from api.view import Seen, View
@@ -117,18 +118,22 @@ def search(
     here: Here,
     q: Annotated[
         str,
-        Parameter(description="Name, address, code or identifier; the last word may be a beginning.", max_length=200),
+        Parameter(
+            description="Name, address however written, code, identifier or device number; the last word may be a "
+            "beginning, and one slip is forgiven.",
+            max_length=200,
+        ),
     ],
+    layers: Annotated[
+        str | None, Parameter(description="Only these layers, separated by commas.", examples=["facility,device"])
+    ] = None,
     limit: Annotated[int, Parameter(ge=1, le=50)] = 10,
 ) -> dict[str, Any]:
     """Return what bears that name, best match first, with its position."""
-    found = [here.access.masked(feature) for feature in here.store.search(q, limit)]
-    known = {(feature.layer, feature.id) for feature in found}
-    for key in here.store.lookup(q.strip()):
-        named = _by_key(View(here, None, None), key)
-        if named is not None and (named.layer, named.id) not in known:
-            found.insert(0, named)
-    return {"results": [_result(feature) for feature in found[:limit]]}
+    wanted = words(layers)
+    for name in wanted:
+        here.access.check_open(here.catalogue[name])
+    return {"results": [_result(here.access.masked(found)) for found in here.store.search(q, limit, wanted)]}
 
 
 def _result(feature: Feature) -> dict[str, Any]:

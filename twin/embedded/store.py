@@ -17,10 +17,11 @@ from twin.embedded.migrations import check_ours, migrate
 from twin.embedded.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, latest_of
 from twin.embedded.select import find
 from twin.embedded.session import SqliteSession, translate
+from twin.embedded.text import SqliteIndex
 from twin.feature import Feature
 from twin.query import Page, Query
+from twin.search import best
 from twin.store import Descent, Event, Identifier, Latest, Transaction
-from twin.text import phrases
 from twin.writer import Subscribers, Writer
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class EmbeddedStore:
     ) -> None:
         self._path = path
         self._clock = clock
+        self._searchable = [name for name, layer in catalogue.items() if layer.access == "open"]
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -80,19 +82,10 @@ class EmbeddedStore:
         sql = "SELECT * FROM descent WHERE predecessor = ? OR successor = ? ORDER BY at, predecessor, successor"
         return [descent_of(row) for row in self._reader().execute(sql, (place, place))]
 
-    def search(self, text: str, limit: int) -> list[Feature]:
-        """Return current features whose name, code or address matches the text, best first."""
-        words = phrases(text)
-        if not words:
-            return []
-        rows = self._reader().execute(
-            f"SELECT {COLUMNS} FROM feature JOIN feature_text ON feature.fid = feature_text.rowid"  # noqa: S608
-            " WHERE feature_text MATCH ? AND superseded_at IS NULL AND valid_to IS NULL"
-            " ORDER BY (id = ? COLLATE NOCASE) DESC, layer NOT IN ('community', 'building'),"
-            " length(coalesce(name, id)), length(id), layer, id LIMIT ?",
-            (_expression(words), text.strip(), limit),
-        )
-        return [feature_of(row) for row in rows]
+    def search(self, text: str, limit: int, layers: Sequence[str] = ()) -> list[Feature]:
+        """Return current features whose code, name, address or identifier matches the text, best first."""
+        wanted = [layer for layer in self._searchable if not layers or layer in layers]
+        return best(SqliteIndex(self._reader()), text, wanted, limit)
 
     def history(self, layer: str, feature_id: str) -> list[Feature]:
         """Return all versions of a thing, in the order they were recorded."""
@@ -186,11 +179,6 @@ class EmbeddedStore:
                 if version != seen:
                     seen = version
                     self._wake()
-
-
-def _expression(words: list[list[str]]) -> str:
-    """Return the FTS5 query of phrases."""
-    return " AND ".join(" + ".join(f'"{token}"' for token in phrase) for phrase in words) + "*"
 
 
 def _data_version(connection: sqlite3.Connection) -> Any:

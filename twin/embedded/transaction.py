@@ -132,7 +132,9 @@ class SqliteTransaction(Versions):
             self._connection.execute("INSERT INTO feature_box VALUES (?,?,?,?,?,?,?,?,?)", (fid, *bounds))
         words = self._words(feature)
         if words is not None:
-            self._connection.execute("INSERT INTO feature_text (rowid, text) VALUES (?, ?)", (fid, " ".join(words)))
+            self._connection.execute(
+                "INSERT INTO feature_text (rowid, text, layer) VALUES (?, ?, ?)", (fid, " ".join(words), feature.layer)
+            )
 
     def _recorded(self, moment: datetime) -> list[tuple[int, Feature]]:
         return [(row["fid"], feature_of(row)) for row in self._rows("recorded_at = ?", moment)]

@@ -54,12 +54,3 @@ def vector(words: list[str]) -> str:
     "'安':1 '3':2"
     """
     return " ".join(f"'{word}':{place}" for place, word in enumerate(words[:4000], start=1))
-
-
-def expression(words: list[list[str]]) -> str:
-    """Return phrases in PostgreSQL's notation of a text-search query.
-
-    >>> expression([["安", "和"], ["to"]])
-    "'安' <-> '和' & 'to':*"
-    """
-    return " & ".join(" <-> ".join(f"'{token}'" for token in phrase) for phrase in words) + ":*"

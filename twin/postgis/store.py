@@ -17,12 +17,13 @@ from twin.feature import Feature
 from twin.postgis.connection import OPTIONS, Connection, parameters, prepare, translate
 from twin.postgis.listener import Listener
 from twin.postgis.migrations import migrate
-from twin.postgis.rows import COLUMNS, descent_of, event_of, expression, feature_of, identifier_of, latest_of
+from twin.postgis.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, latest_of
 from twin.postgis.select import find, rows
 from twin.postgis.session import PostgisSession, last_recorded
+from twin.postgis.text import PostgisIndex
 from twin.query import Page, Query
+from twin.search import best
 from twin.store import Descent, Event, Identifier, Latest, Transaction
-from twin.text import phrases
 from twin.versions import to_milliseconds
 from twin.writer import Subscribers, Writer
 
@@ -50,6 +51,7 @@ class PostgisStore:
     ) -> None:
         self._parameters = parameters(url)
         self._clock = clock
+        self._searchable = [name for name, layer in catalogue.items() if layer.access == "open"]
         self._subscribers = Subscribers()
         self._listener: Listener | None = None
         self._lock = threading.Lock()
@@ -92,18 +94,11 @@ class PostgisStore:
         sql = "SELECT * FROM descent WHERE predecessor = %s OR successor = %s ORDER BY at, predecessor, successor"
         return [descent_of(row) for row in self._rows(sql, place, place)]
 
-    def search(self, text: str, limit: int) -> list[Feature]:
-        """Return current features whose name, code or address matches the text, best first."""
-        words = phrases(text)
-        if not words:
-            return []
-        sql = (
-            f"SELECT {COLUMNS} FROM feature"  # noqa: S608
-            " WHERE words @@ %s::tsquery AND superseded_at IS NULL AND valid_to IS NULL"
-            " ORDER BY (lower(id) = lower(%s)) DESC, layer NOT IN ('community', 'building'),"
-            " length(coalesce(name, id)), length(id), layer, id LIMIT %s"
-        )
-        return [feature_of(row) for row in self._rows(sql, expression(words), text.strip(), limit)]
+    def search(self, text: str, limit: int, layers: Sequence[str] = ()) -> list[Feature]:
+        """Return current features whose code, name, address or identifier matches the text, best first."""
+        wanted = [layer for layer in self._searchable if not layers or layer in layers]
+        with self._reader() as connection:
+            return best(PostgisIndex(connection), text, wanted, limit)
 
     def history(self, layer: str, feature_id: str) -> list[Feature]:
         """Return all versions of a thing, in the order they were recorded."""
