@@ -129,6 +129,24 @@ def test_a_slanting_shape_is_not_found_by_the_empty_corner_of_its_box(store):
     assert ids(find(store, bbox=(120.006, 30.0, 120.01, 30.003))) == []
 
 
+def test_what_stands_a_hand_apart_is_told_apart(store):
+    # A single-precision index is 0.7 m coarse here.
+    hand = 1e-6
+    put(store, *(building(f"P-{n}", geometry=shapely.Point(117 + n * hand, 31.8)) for n in range(5)))
+    assert ids(find(store, bbox=(117 + 1.5 * hand, 31.7, 117 + 2.5 * hand, 31.9))) == ["P-2"]
+    assert ids(find(store, near=(117 + 2 * hand, 31.8, 0.1))) == ["P-2", "P-1", "P-3"]
+
+
+def test_a_second_is_told_from_the_next_inside_a_box(store):
+    # Seconds since 1970 in single precision would be 128 s coarse.
+    for n in range(4):
+        put(store, building(name=str(n), valid_from=NOON - HOUR + n * timedelta(seconds=1)))
+    box_around = (119, 29, 121, 31)
+    for n in range(4):
+        at = NOON - HOUR + n * timedelta(seconds=1)
+        assert [f.name for f in find(store, bbox=box_around, at=at).features] == [str(n)]
+
+
 def test_near_measures_metres_not_degrees(store):
     # 0.001 degree is 96 m east-west here but 111 m north-south: in degrees both would be equally far.
     put(
@@ -411,3 +429,62 @@ def test_everything_is_there_after_closing_and_opening(store, reopen):
     assert again.event("gw", "1").seq == 1
     assert again.event("gw", "2") is None
     again.close()
+
+
+def test_search_reads_an_address_however_it_is_written(store):
+    put(
+        store,
+        building("A-0", name="安和里21幢", attributes={"address": "里坊路24号安和里21幢"}),
+        building("B-0", name="安和里2幢", attributes={"address": "里坊路21号安和里2幢"}),
+    )
+    for typed in ("21号楼", "安和里二十一栋", "安和里２１＃", "里坊路 二十四号", "21幢0501"):
+        assert [f.id for f in store.search(typed, 10)] == ["A-0"], typed
+
+
+def test_search_finds_places_by_the_beginning_of_an_identifier_and_exact_ones_first(store):
+    put(store, building("A-0", name="甲"), building("B-0", name="乙"), building("C-0", name="丙"))
+    names = (("A-0", "AH-010"), ("B-0", "AH-01"), ("C-0", "7"))
+    store.write(
+        lambda tx: [tx.identify(Identifier(place=place, scheme="building_no", value=value)) for place, value in names]
+    ).result()
+    assert ids_of(store.search("AH-01", 10)) == ["B-0", "A-0"]
+    assert ids_of(store.search("ah-0", 10)) == ["A-0", "B-0"]
+    assert ids_of(store.search("7", 10)) == ["C-0"]
+    ended = Identifier(place="A-0", scheme="building_no", value="AH-010", valid_to=NOON)
+    store.write(lambda tx: tx.identify(ended)).result()
+    assert ids_of(store.search("AH-01", 10)) == ["B-0"]
+
+
+def ids_of(features):
+    return [feature.id for feature in features]
+
+
+def test_search_forgives_one_slip_but_never_a_wrong_number(store):
+    put(
+        store,
+        building("A-0", name="安和幼儿园"),
+        building("B-0", name="Tower 7 West"),
+        building("C-0", name="感烟探测器"),
+    )
+    for typed, found in (("安合幼儿园", "A-0"), ("安和幼园", "A-0"), ("towr west", "B-0"), ("烟感", "C-0")):
+        assert ids_of(store.search(typed, 10)) == [found], typed
+    for typed in ("tower 8 west", "安合幼儿元", "xyz"):
+        assert store.search(typed, 10) == [], typed
+
+
+def test_search_looks_in_some_layers_only_when_asked(store):
+    put(store, building("A-0", name="泵房"), building("D-1", layer="device", name="泵房水位计", place="A-0"))
+    assert ids_of(store.search("泵房", 10)) == ["A-0", "D-1"]
+    assert ids_of(store.search("泵房", 10, ["device"])) == ["D-1"]
+    assert store.search("泵房", 10, ["household"]) == []
+
+
+def test_search_puts_the_thing_itself_before_what_is_named_after_it(store):
+    put(
+        store,
+        building("D-1", layer="device", name="安和小学", place="A-0"),
+        building("A-0", name="安和小学教学楼"),
+        building("D-10", layer="device", name="水表"),
+    )
+    assert ids_of(store.search("安和小学", 10)) == ["D-1", "A-0"]
+    assert ids_of(store.search("D-1", 10)) == ["D-1"]

@@ -92,6 +92,30 @@ def test_wal_mode_returns_after_another_program_switched_it_off(path):
     other.close()
 
 
+def test_the_header_names_the_version_that_old_gis_programs_know(path):
+    EmbeddedStore(path, load_catalogue()).close()
+    with sqlite3.connect(path) as other:
+        assert other.execute("PRAGMA user_version").fetchone() == (10300,)
+    other.close()
+
+
+def test_no_trigger_asks_for_functions_that_only_gdal_has(path):
+    store = EmbeddedStore(path, load_catalogue())
+    fill(store)
+    store.close()
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall() == []
+        assert other.execute("UPDATE feature SET geom = geom").rowcount == 1
+    other.close()
+
+
+def test_a_commit_is_on_disk_before_it_is_answered(path):
+    store = EmbeddedStore(path, load_catalogue())
+    full = store.write(lambda tx: tx._connection.execute("PRAGMA synchronous").fetchone()[0]).result()
+    store.close()
+    assert full == 2
+
+
 def test_a_file_that_is_no_store_is_left_alone(path):
     path.parent.mkdir()
     path.write_bytes(b"not a database at all" * 100)
