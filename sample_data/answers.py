@@ -54,16 +54,19 @@ def _too_small(row: Row, kind: Mapping[str, str]) -> bool:
 
 def _outside(counts_it: Callable[[Building], bool]) -> dict[str, int]:
     asked = [house for house in buildings() if counts_it(house)]
+    facilities = [(row["设施类型"], xy(at)) for row, at in facility_rows()]
     return {
-        kind["type"]: sum(1 for house in asked if not _served(house, kind["type"], float(kind["radius_m"])))
+        kind["type"]: sum(
+            not _served(house, [at for what, at in facilities if what == kind["type"]], float(kind["radius_m"]))
+            for house in asked
+        )
         for kind in table("facility_types.csv")
         if kind["radius_m"]
     }
 
 
-def _served(house: Building, kind: str, radius_m: float) -> bool:
-    there = [xy(at) for row, at in facility_rows() if row["设施类型"] == kind]
-    return any(math.dist(house.centre, at) <= radius_m for at in there)
+def _served(house: Building, facilities: Sequence[tuple[float, float]], radius_m: float) -> bool:
+    return any(math.dist(house.centre, at) <= radius_m for at in facilities)
 
 
 def _by_grid(by_building: Mapping[str, int]) -> dict[str, int]:

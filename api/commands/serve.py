@@ -4,11 +4,10 @@ import socket
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from layers.device.types import load_device_types
-
 from api.commands.common import Progress, add_store, opened, settings
 from api.settings import Settings
 from gis.errors import Unavailable
+from layers.device.types import load_device_types
 
 if TYPE_CHECKING:
     from uvicorn import Server
