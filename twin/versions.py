@@ -56,16 +56,15 @@ class Versions(ABC):
         same moment, the twin learned better: the version before it is superseded for its whole time.
         """
         feature = _in_milliseconds(feature)
-        standing = self._standing(feature.layer, feature.id)
-        if standing is None:
-            self._add(feature)
-            return True
-        fid, before = standing
-        if _content(before) == _content(feature) and before.valid_to == feature.valid_to:
+        believed = self._believed(feature.layer, feature.id, feature.valid_from or self._now)
+        before = next((version for _, version in believed if version.valid_to is None), None)
+        if before is not None and _content(before) == _content(feature) and feature.valid_to is None:
             return False
-        self._supersede(fid)
-        since = feature.valid_from or before.valid_from
-        if before.valid_from is not None and since is not None and since > before.valid_from:
+        since = feature.valid_from or (before and before.valid_from) or self._now
+        for fid, version in believed:
+            if version is before or version.valid_from == since:
+                self._supersede(fid)
+        if before is not None and before.valid_from is not None and since > before.valid_from:
             self._add(replace(before, valid_to=since))
         self._add(replace(feature, valid_from=since))
         return True
@@ -108,9 +107,7 @@ class Versions(ABC):
         return len(brought)
 
     def _add(self, feature: Feature) -> None:
-        since = feature.valid_from or self._now
-        self._displace(feature.layer, feature.id, since)
-        self._insert(replace(feature, valid_from=since))
+        self._insert(feature)
         self._touched.add(feature.layer)
 
     def _words(self, feature: Feature) -> list[str] | None:
@@ -123,9 +120,12 @@ class Versions(ABC):
         address = None if personal and declared.field("address") is None else feature.attributes.get("address")
         return document((feature.name, feature.id, feature.place, address if isinstance(address, str) else None))
 
-    @abstractmethod
     def _standing(self, layer: str, feature_id: str) -> tuple[int, Feature] | None:
-        """Return row number and content of the version now believed and still valid."""
+        return next(iter(self._believed(layer, feature_id, None)), None)
+
+    @abstractmethod
+    def _believed(self, layer: str, feature_id: str, since: datetime | None) -> Sequence[tuple[int, Feature]]:
+        """Return row numbers and versions now believed that are still valid, or began at this moment."""
 
     @abstractmethod
     def _insert(self, feature: Feature) -> None:
@@ -134,10 +134,6 @@ class Versions(ABC):
     @abstractmethod
     def _supersede(self, fid: int) -> None:
         """Believe a version until now and no longer."""
-
-    @abstractmethod
-    def _displace(self, layer: str, feature_id: str, valid_from: datetime) -> None:
-        """Supersede the ended version that is believed to have begun at this moment, if there is one."""
 
     @abstractmethod
     def _recorded(self, moment: datetime) -> Sequence[tuple[int, Feature]]:

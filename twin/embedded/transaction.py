@@ -14,7 +14,7 @@ from twin.versions import Versions, dump
 _INSERT = f"INSERT INTO feature ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608
 _BELIEVED = (
     f"SELECT fid, {COLUMNS} FROM feature"  # noqa: S608
-    " WHERE layer = ? AND id = ? AND superseded_at IS NULL AND valid_to IS NULL"
+    " WHERE layer = ? AND id = ? AND superseded_at IS NULL AND (valid_to IS NULL OR valid_from = ?)"
 )
 
 
@@ -110,20 +110,13 @@ class SqliteTransaction(Versions):
             [(layer,) for layer in sorted(self._touched)],
         )
 
-    def _standing(self, layer: str, feature_id: str) -> tuple[int, Feature] | None:
-        row = self._connection.execute(_BELIEVED, (layer, feature_id)).fetchone()
-        return None if row is None else (row["fid"], feature_of(row))
+    def _believed(self, layer: str, feature_id: str, since: datetime | None) -> list[tuple[int, Feature]]:
+        rows = self._connection.execute(_BELIEVED, (layer, feature_id, maybe_text(since)))
+        return [(row["fid"], feature_of(row)) for row in rows]
 
     def _supersede(self, fid: int) -> None:
         self._connection.execute("UPDATE feature SET superseded_at = ? WHERE fid = ?", (to_text(self._now), fid))
         self._connection.execute("DELETE FROM feature_text WHERE rowid = ?", (fid,))
-
-    def _displace(self, layer: str, feature_id: str, valid_from: datetime) -> None:
-        self._connection.execute(
-            "UPDATE feature SET superseded_at = ?"
-            " WHERE layer = ? AND id = ? AND valid_from = ? AND superseded_at IS NULL",
-            (to_text(self._now), layer, feature_id, to_text(valid_from)),
-        )
 
     def _insert(self, feature: Feature) -> None:
         fid = self._connection.execute(_INSERT, row_of(feature, self._now)).lastrowid

@@ -127,24 +127,12 @@ class PostgisTransaction(Versions):
     def _change(self, sql: Any, *values: Any) -> bool:
         return self._connection.execute(sql, values).rowcount > 0
 
-    def _standing(self, layer: str, feature_id: str) -> tuple[int, Feature] | None:
-        found = self._versions(
-            "layer = %s AND id = %s AND superseded_at IS NULL AND valid_to IS NULL", layer, feature_id
-        )
-        return (found[0]["fid"], feature_of(found[0])) if found else None
+    def _believed(self, layer: str, feature_id: str, since: datetime | None) -> list[tuple[int, Feature]]:
+        condition = "layer = %s AND id = %s AND superseded_at IS NULL AND (valid_to IS NULL OR valid_from = %s)"
+        return [(row["fid"], feature_of(row)) for row in self._versions(condition, layer, feature_id, since)]
 
     def _supersede(self, fid: int) -> None:
         self._change("UPDATE feature SET superseded_at = %s, words = NULL WHERE fid = %s", self._now, fid)
-
-    def _displace(self, layer: str, feature_id: str, valid_from: datetime) -> None:
-        self._change(
-            "UPDATE feature SET superseded_at = %s"
-            " WHERE layer = %s AND id = %s AND valid_from = %s AND superseded_at IS NULL",
-            self._now,
-            layer,
-            feature_id,
-            to_milliseconds(valid_from),
-        )
 
     def _insert(self, feature: Feature) -> None:
         words = self._words(feature)
