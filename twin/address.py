@@ -13,6 +13,7 @@ from gis.errors import BadInput
 from twin import address_words as words
 
 _END = "end"
+_LEFT_OUT = "is left out."
 _LEVELS = ("door_plate", "building", "unit", "storey", "room", _END)
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212~_/\\"
 
@@ -44,6 +45,11 @@ class Address:
     storey: int | None = None
     room: str | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether nothing that was written had to be left out."""
+        return not any(note.endswith(_LEFT_OUT) for note in self.notes)
 
     def text(self) -> str:
         """Return the standard text: 数字+幢, 数字+单元, 数字+层, 数字+室.
@@ -202,7 +208,7 @@ def _tail(folded: _Folded, start: int, address: Address) -> Address:
         items, end = _run(line, at, address.door_plate)
         name, rest = line[start:at].strip("-"), line[end:].strip("-")
         if _reads(items, name, rest) and not _ends_with_item(name):
-            notes = (f"{rest} is left out.",) if rest else ()
+            notes = (f"{rest} {_LEFT_OUT}",) if rest else ()
             filled = _assign(items, replace(address, compound=name or None, notes=notes))
             if filled is not None:
                 return filled
@@ -291,7 +297,7 @@ def _fill(values: Sequence[str], above: int, below: int, address: Address) -> Ad
     if values and len(slots) != len(values):
         return None
     if slots == ["room"] and above == _LEVELS.index("building") and values and not _looks_like_room(values[0]):
-        return _noted(address, f"{values[0]} may be a unit, a storey or a room; it is left out.")
+        return _noted(address, f"{values[0]} may be a unit, a storey or a room; it {_LEFT_OUT}")
     filled: Address | None = address
     for slot, value in zip(slots, values, strict=False):
         filled = filled and _with(_noted(filled, *_doubts(slot, value, values)), slot, value)

@@ -47,9 +47,11 @@ def best(index: Index, text: str, layers: Sequence[str], limit: int) -> list[Fea
         return []
     named = _named(index, text, layers, limit)
     meant, addressed = _addressed(index, _address(text), layers, limit)
-    found = [*(place for _, place in named), *addressed, *_matching(index, [_clause(text)], layers, limit)]
+    found = [place for _, place in named] + (addressed or _matching(index, [_clause(text)], layers, limit))
     if not found:
-        return _alike(text, _matching(index, _relaxed(text), layers, limit))[:limit]
+        reordered, *misspelt = _relaxed(text) or [[]]
+        close = (_alike(text, _matching(index, clauses, layers, limit)) for clauses in ([reordered], misspelt))
+        return next(filter(None, close), [])[:limit]
     names = {place.id: name for name, place in reversed(named)}
     unique = {(one.layer, one.id): one for one in found}.values()
     return sorted(unique, key=lambda one: (_distance(one, text, meant, names.get(one.id)), *_order(one)))[:limit]
@@ -74,8 +76,10 @@ def _addressed(
     index: Index, address: Address | None, layers: Sequence[str], limit: int
 ) -> tuple[Address | None, list[Feature]]:
     """Return what bears an address, and the address without the room, storey and unit that nothing bears."""
-    for level in ("notes", "room", "storey", "unit") if address else ():
-        without: dict[str, Any] = {level: () if level == "notes" else None}
+    for level in ("", "room", "storey", "unit") if address else ():
+        if level and getattr(address, level) is None:
+            continue
+        without: dict[str, Any] = {level: None} if level else {}
         address = replace(address or Address(), **without)
         clause = _standard_clause(address)
         if clause and (found := _matching(index, [clause], layers, limit)):
@@ -99,22 +103,42 @@ def _matching(index: Index, clauses: Sequence[Clause], layers: Sequence[str], li
     insides = [layer for layer in layers if layer in PLACE_LAYERS and layer not in _SITES]
     found: list[Feature] = []
     for group in (sites, insides, [layer for layer in layers if layer not in PLACE_LAYERS]):
-        if clauses and group and (group is not insides or len(found) < limit):
+        if any(clauses) and group and (group is not insides or len(found) < limit):
             found += index.matching(clauses, group, max(_CANDIDATES, limit))
     return found
 
 
 def _relaxed(text: str) -> list[Clause]:
-    """Return the clauses that forgive a slip: another order, a character too much or wrong, a mistyped word."""
-    typed = tokens(text)
-    clauses: list[Clause] = [[[token] for token in typed]] if len(typed) > 1 else []
-    for at, token in enumerate(typed):
-        others = [[other] for other in typed[:at] + typed[at + 1 :]]
-        if token.isascii() and token.isalpha() and len(token) >= _SHORTEST_BEGINNING:
-            clauses.append([*others, [token[: len(token) // 2] + "*"]])
-        elif not token.isascii() and len(others) > 1:
+    """Return the clauses that forgive a slip: another order, a character too much or wrong, a mistyped word.
+
+    A number stays with the character behind it, for 21幢 is not 21层.
+
+    >>> _relaxed("烟感")
+    [[['烟'], ['感']]]
+    >>> _relaxed("21橦东")
+    [[['21', '橦'], ['东']], [['东'], ['21']]]
+    """
+    parts = _parts(tokens(text))
+    clauses: list[Clause] = [parts] if len(parts) > 1 else []
+    for at, part in enumerate(parts):
+        others = parts[:at] + parts[at + 1 :]
+        if part[0].isascii() and part[0].isalpha() and len(part[0]) >= _SHORTEST_BEGINNING:
+            clauses.append([*others, [part[0][: len(part[0]) // 2] + "*"]])
+        elif len(part) > 1:
+            clauses.append([*others, part[:1]])
+        elif not part[0].isascii() and len(others) > 1:
             clauses.append(others)
     return clauses
+
+
+def _parts(typed: Sequence[str]) -> list[list[str]]:
+    parts: list[list[str]] = []
+    for token in typed:
+        if parts and len(parts[-1]) == 1 and parts[-1][0].isdecimal() and not token.isascii():
+            parts[-1].append(token)
+        else:
+            parts.append([token])
+    return parts
 
 
 def _alike(text: str, found: Iterable[Feature]) -> list[Feature]:
@@ -177,12 +201,12 @@ def _layer_of(address: Address) -> str | None:
 
 
 def _address(text: str) -> Address | None:
-    """Return the address that a text is; ``None`` when it names no building."""
+    """Return the address that a text is; ``None`` when it names no building, or says something else too."""
     try:
         address = normalise(text)
     except BadInput:
         return None  # most texts are names
-    return address if _layer_of(address) else None
+    return address if _layer_of(address) and address.is_whole else None
 
 
 def _address_text(feature: Feature) -> str:
@@ -190,4 +214,4 @@ def _address_text(feature: Feature) -> str:
 
 
 def _folded(text: str) -> str:
-    return "".join(tokens(text))
+    return re.sub(r"[\W_]", "", text.casefold())

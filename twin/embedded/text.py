@@ -8,6 +8,7 @@ from twin.feature import Feature
 from twin.search import Clause
 
 _NOW = "superseded_at IS NULL AND valid_to IS NULL"
+_MOST = 2000  # more than that match only words that tell nothing apart; comparing all of them would take long
 _LAST = "\U0010ffff"
 
 
@@ -21,7 +22,7 @@ class SqliteIndex:
         """Return current features of some layers that meet any of the clauses, those with the shortest name first."""
         rows = self._connection.execute(
             f"SELECT {COLUMNS} FROM feature"  # noqa: S608
-            " WHERE fid IN (SELECT rowid FROM feature_text WHERE feature_text MATCH ?)"
+            f" WHERE fid IN (SELECT rowid FROM feature_text WHERE feature_text MATCH ? LIMIT {_MOST})"
             f" AND layer IN ({_marks(layers)}) AND {_NOW}"
             " ORDER BY length(coalesce(name, id)), layer, id LIMIT ?",
             (expression(clauses, layers), *layers, limit),
