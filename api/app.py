@@ -11,7 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import VERSION, problems
 from api.hub import Hub
-from api.routes import addresses, health, imports, observations, places, query, scene, stream
+from api.routes import addresses, export, health, imports, observations, places, query, scene, stream
 from api.state import Services
 from dashboard import panel_app
 from layers.device.types import DeviceType
@@ -65,7 +65,7 @@ def create_app(
         clock=clock,
     )
     problems.install(app)
-    for module in (health, places, addresses, query, observations, stream, scene, imports):
+    for module in (health, places, addresses, query, observations, stream, scene, imports, export):
         app.include_router(module.router)
 
     @app.get("/", include_in_schema=False)

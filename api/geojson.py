@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import shapely
-
+from gis.write.geojson import feature_text
 from twin.feature import Feature
 from twin.query import Page
 
@@ -14,9 +13,7 @@ MEDIA_TYPE = "application/geo+json"
 
 def feature_json(feature: Feature) -> str:
     """Return one GeoJSON feature; a declared attribute never hides a fixed member of the same name."""
-    geometry = "null" if feature.geometry is None else shapely.to_geojson(feature.geometry)
-    properties = json.dumps(properties_of(feature), ensure_ascii=False, separators=(",", ":"))
-    return f'{{"type":"Feature","id":{json.dumps(feature.id)},"geometry":{geometry},"properties":{properties}}}'
+    return feature_text(feature.id, feature.geometry, properties_of(feature))
 
 
 def properties_of(feature: Feature) -> dict[str, Any]:

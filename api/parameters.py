@@ -34,6 +34,12 @@ def numbers(text: str, names: Sequence[str], parameter: str) -> tuple[float, ...
     return values
 
 
+def box(text: str, parameter: str) -> tuple[float, float, float, float]:
+    """Return west, south, east, north; the query checks that they are a box."""
+    west, south, east, north = numbers(text, ("west", "south", "east", "north"), parameter)
+    return west, south, east, north
+
+
 def words(text: str | None) -> tuple[str, ...]:
     """Return comma-separated words without the empty ones.
 

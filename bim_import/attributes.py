@@ -12,6 +12,9 @@ import yaml
 from bim_import.names import clean, is_placeholder
 from bim_import.units import Units
 
+CODE_SET, CODE_PROPERTY = "里坊_空间编码", "空间编码"
+"""The property set in which a place bears its space code."""
+
 MOST_PROPERTIES = 60
 LONGEST_TEXT = 200
 
@@ -29,6 +32,15 @@ def attributes_of(thing: Any, kind: str, units: Units) -> dict[str, Any]:
     if rest := dict(list(properties.items())[:MOST_PROPERTIES]):
         found["properties"] = rest
     return found
+
+
+def space_code_of(thing: Any) -> dict[str, str]:
+    """Return the space code that a place bears as an identifier, nothing when it bears none.
+
+    Another twin may have minted another code for the same place; the one in the model then stays known as a name.
+    """
+    code = ifcopenshell.util.element.get_pset(thing, CODE_SET, CODE_PROPERTY)
+    return {"lifang:code": code} if isinstance(code, str) and code else {}
 
 
 def code_of(kind: str, attribute: str, text: str | None) -> str | None:

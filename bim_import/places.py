@@ -9,7 +9,7 @@ from typing import Any
 from shapely.geometry.base import BaseGeometry
 
 from bim_import import footprint, kernel
-from bim_import.attributes import address_of, attributes_of, code_of
+from bim_import.attributes import address_of, attributes_of, code_of, space_code_of
 from bim_import.footprint import Floats
 from bim_import.georef import Frame
 from bim_import.names import building_number, clean, door_number, first_name, unit_number
@@ -51,10 +51,12 @@ class Draughtsman:
         branches = [branch for building in self.tree.buildings for branch in building.branches]
         spaces = [space for branch in branches for space in branch.spaces]
         for mesh in kernel.meshes(self.model, spaces, lambda share: progress("spaces", share)):
-            body = _body(mesh)
-            self.bodies[mesh.product] = Body(
-                body.z_min_m, body.z_max_m, body.triangles, footprint.merge(body.triangles)
-            )
+            self.bodies[mesh.product] = _outlined(mesh)
+        # Models without walls may give the building and its levels a body of their own.
+        levels = [level.thing for building in self.tree.buildings for level in building.levels]
+        wholes = [*levels, *(building.thing for building in self.tree.buildings)]
+        for mesh in kernel.meshes(self.model, wholes, lambda share: progress("outlines", share)):
+            self.bodies[mesh.product] = _outlined(mesh)
         elements = [element for branch in branches for element in branch.elements]
         for mesh in kernel.meshes(self.model, elements, lambda share: progress("envelope", share)):
             self.bodies[mesh.product] = _body(mesh)
@@ -82,7 +84,8 @@ class Draughtsman:
         """Return the identifying values of a draft; a GlobalId that identifies nothing is left out."""
         key = self.key(thing)
         if key == thing.GlobalId:
-            return {"key": key, "source_element": key, "identifiers": {"ifc:GlobalId": key}}
+            names = {"ifc:GlobalId": key, **space_code_of(thing)}
+            return {"key": key, "source_element": key, "identifiers": names}
         self.notices.add(
             "ifc.bad_global_id", "GlobalIds are malformed or used twice; they were not kept as identifiers.",
             "Let the authoring tool repair its GlobalIds, else a new issue cannot be matched by them.", thing,
@@ -207,15 +210,16 @@ class _BuildingSheet:
         storey = self.storeys[index]
         thing = self.by_key[storey.main.key].thing
         branches = [self.by_key[level.key] for level in storey.levels]
-        shape = self._storey_plan(branches)
+        own = self.desk.bodies.get(thing.id())
+        shape = own.plan if own else self._storey_plan(branches)
         if shape is None:
             self.desk.notices.add("ifc.storey_without_shape", "Storeys have no shape.", "Draw rooms or slabs.", thing)
-        top_m = self._top_m(index, branches)
+        floor_m, top_m = (own.z_min_m, own.z_max_m) if own else (storey.floor_m, self._top_m(index, branches))
         attributes = attributes_of(thing, "storey", self.desk.units)
         if shape is not None:
             attributes.setdefault("area_m2", round(shape.area, 2))
         if top_m is not None:
-            attributes["height_m"] = round(top_m - storey.floor_m, 3)
+            attributes["height_m"] = round(top_m - floor_m, 3)
         if len(branches) > 1:
             attributes["levels"] = [clean(branch.thing.Name) for branch in branches]
         return PlaceDraft(
@@ -225,7 +229,7 @@ class _BuildingSheet:
             storey=storey.number,
             attributes=attributes,
             **self.desk.identity(thing),
-            **self.desk.extent(shape, [storey.floor_m, *([] if top_m is None else [top_m])]),
+            **self.desk.extent(shape, [floor_m, *([] if top_m is None else [top_m])]),
         )
 
     def _storey_plan(self, branches: list[Branch]) -> BaseGeometry | None:
@@ -326,14 +330,9 @@ class _BuildingSheet:
 
     def _building(self, storeys: list[PlaceDraft], units: list[PlaceDraft]) -> PlaceDraft:
         thing = self.building.thing
-        spaces = self._bodies(space for branch in self.building.branches for space in branch.spaces)
-        elements = self._bodies(element for branch in self.building.branches for element in branch.elements)
-        built = footprint.merge(footprint.stack([body.triangles for body in elements]))
-        whole = footprint.join([built, *(body.plan for body in spaces)])
-        shape = footprint.tidy(whole, close_m=0.3, hole_m2=4.0, simplify_m=0.05)
+        shape, heights = self._outline()
         if shape is None:
             self.desk.notices.add("ifc.building_without_shape", "Buildings have no shape.", "Draw its outline.", thing)
-        heights = [height for body in (*spaces, *elements) for height in (body.z_min_m, body.z_max_m)]
         name = self._name()
         attributes = self._counts(storeys, units) | attributes_of(thing, "building", self.desk.units)
         identity = self.desk.identity(thing)
@@ -343,6 +342,18 @@ class _BuildingSheet:
         return PlaceDraft(
             kind="building", name=name, attributes=attributes, **identity, **self.desk.extent(shape, heights)
         )
+
+    def _outline(self) -> tuple[BaseGeometry | None, list[float]]:
+        """Return footprint and heights: of the building's own body, else of all that is in it."""
+        if own := self.desk.bodies.get(self.building.thing.id()):
+            return own.plan, [own.z_min_m, own.z_max_m]
+        spaces = self._bodies(space for branch in self.building.branches for space in branch.spaces)
+        elements = self._bodies(element for branch in self.building.branches for element in branch.elements)
+        built = footprint.merge(footprint.stack([body.triangles for body in elements]))
+        whole = footprint.join([built, *(body.plan for body in spaces)])
+        shape = footprint.tidy(whole, close_m=0.3, hole_m2=4.0, simplify_m=0.05)
+        heights = [height for body in (*spaces, *elements) for height in (body.z_min_m, body.z_max_m)]
+        return shape, heights
 
     def _counts(self, storeys: list[PlaceDraft], units: list[PlaceDraft]) -> dict[str, Any]:
         numbers = [storey.storey or 0 for storey in storeys]
@@ -373,6 +384,11 @@ class _BuildingSheet:
 def _body(mesh: kernel.Mesh) -> Body:
     heights = mesh.points[mesh.faces.ravel(), 2]
     return Body(float(heights.min()), float(heights.max()), footprint.plan_triangles(mesh.points, mesh.faces))
+
+
+def _outlined(mesh: kernel.Mesh) -> Body:
+    body = _body(mesh)
+    return Body(body.z_min_m, body.z_max_m, body.triangles, footprint.merge(body.triangles))
 
 
 def _space_name(name: str | None, long_name: str | None) -> str | None:

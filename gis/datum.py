@@ -137,6 +137,25 @@ def cgcs2000_zone(lon_deg: float, *, prefix: bool = False) -> int:
     return zone - 25 + (4513 if prefix else 4534)
 
 
+def to_zone(geometry: Geometry, zone: int) -> Geometry:
+    """Return a CRS84 geometry, or an array of them, in a CGCS2000 zone: easting, then northing, metres, without Z.
+
+    Args:
+        geometry: CRS84.
+        zone: EPSG number, as :func:`cgcs2000_zone` gives it.
+
+    >>> point = to_zone(shapely.Point(120.1536, 30.2874), 4549)
+    >>> round(point.x, 3), round(point.y, 3)
+    (514777.411, 3351983.077)
+    >>> to_zone(shapely.Polygon(), 4549).is_empty
+    True
+    """
+    transformer, _ = _transformer(str(zone))
+    return move_points(
+        geometry, lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1], direction="INVERSE"))
+    )
+
+
 def _wgs84_to_gcj02(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
     x, y = lon - 105, lat - 35
     common = 20 * np.sin(6 * np.pi * x) + 20 * np.sin(2 * np.pi * x)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
 
 from api import geojson
-from api.parameters import held_point, integers, numbers, pairs, polygon, words
+from api.parameters import box, held_point, integers, numbers, pairs, polygon, words
 from api.state import Services
 from api.view import Seen
 from gis.errors import BadInput
@@ -48,7 +48,7 @@ def query(
     question = seen.query(
         *words(layers),
         ids=words(ids),
-        bbox=None if bbox is None else _four(bbox),
+        bbox=None if bbox is None else box(bbox, "bbox"),
         within=place_key(seen.here, within),
         area=shape,
         near=None if near is None else _three(near),
@@ -85,11 +85,6 @@ def aggregate(
 def _cell(key: str) -> Any:
     ring = [(lon, lat) for lat, lon in h3.cell_to_boundary(key)]
     return shapely.geometry.mapping(shapely.Polygon(ring))
-
-
-def _four(text: str) -> tuple[float, float, float, float]:
-    west, south, east, north = numbers(text, ("west", "south", "east", "north"), "bbox")
-    return west, south, east, north
 
 
 def _three(text: str) -> tuple[float, float, float]:
