@@ -34,6 +34,9 @@ _TAKEN = {*_FIXED, "id", "fid", "geom", "geometry", "bbox", "layer", "other", "l
 """Names that a format or we ourselves use; a declared field of such a name gets an underscore."""
 
 
+_BLOCK = 1 << 16
+
+
 @dataclass(frozen=True)
 class Material:
     """What is to be written: features as the asker may see them, by layer, and what the formats need besides."""
@@ -148,7 +151,6 @@ class Export:
         bodiless: Ids of places that have no body in it, because nobody knows a footprint and both heights.
     """
 
-    form: Format
     pieces: Iterator[bytes]
     count: int
     bodiless: tuple[str, ...]
@@ -174,10 +176,22 @@ def export(access: Access, catalogue: Catalogue, form: Format, query: Query, now
     if form.nested:
         features += _above(access, query, features)
     material = Material(_by_layer(catalogue, query, features), catalogue, _title(access, query), now)
-    pieces = form.write(material)
+    pieces = _blocks(form.write(material))
     first = next(pieces, b"")
     bodiless = tuple(volume.id for volume in material.volumes if not volume.heights_m) if form.solid else ()
-    return Export(form, chain([first], pieces), len(features), bodiless)
+    return Export(chain([first], pieces), len(features), bodiless)
+
+
+def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same bytes in blocks worth a system call."""
+    waiting, size = [], 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _BLOCK:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
 def form_of(file_name: str) -> Format:

@@ -93,7 +93,9 @@ class _Draughtsman:
 
     def _describe_building(self, volume: Volume, thing: Any) -> None:
         first = self._volumes.get(f"{volume.id}-U00-F01")
-        ground_m = volume.attributes.get("ground_elevation_m") or (first.z_min_m if first else None)
+        ground_m = volume.attributes.get("ground_elevation_m")
+        if ground_m is None and first is not None:
+            ground_m = first.z_min_m
         thing.ElevationOfRefHeight, thing.ElevationOfTerrain = self._corner[2], ground_m
 
     def _describe_storey(self, volume: Volume, thing: Any) -> None:
@@ -107,8 +109,10 @@ class _Draughtsman:
         thing.PredefinedType = "INTERNAL"
 
     def _placement(self, volume: Volume, above: Any) -> Any:
-        if volume.kind != "storey" or volume.z_min_m is None:
+        if volume.kind != "storey":
             return self._add("IfcLocalPlacement", above.ObjectPlacement, self._axes)
+        if volume.z_min_m is None:
+            return None  # a placement would put its floor at zero
         return self._add("IfcLocalPlacement", above.ObjectPlacement, self._at(self._local_m(volume.z_min_m)))
 
     def _base_m(self, volume: Volume) -> float:

@@ -483,6 +483,27 @@ def test_an_exported_model_is_recognised_by_the_twin_it_came_from(model, files, 
         twin.close()
 
 
+def test_a_basement_of_unknown_height_does_not_shift_the_storeys_of_a_model(store, made, tmp_path, catalogue):
+    """Storeys that only follow from a building's numbers have heights above ground and none below."""
+    storeys = store.find(Query(layers=("storey",))).features
+    basement = next(one for one in storeys if one.z_min_m is None and (one.storey or 0) < 0)
+    building = basement.id.partition("-U")[0]
+    model = ifcopenshell.file.from_string(made("ifc", "building", "storey", within=building).decode())
+    floors = {floor.Name: floor for floor in model.by_type("IfcBuildingStorey")}
+    assert floors[basement.name].ObjectPlacement is None
+    path = tmp_path / "house.ifc"
+    model.write(str(path))
+    other = EmbeddedStore(tmp_path / "other.gpkg", catalogue)
+    try:
+        Importer(other, catalogue, "c").ifc(path)
+        known = {one.id: one.z_min_m for one in storeys if one.id.startswith(f"{building}-U00-F")}
+        back = {one.id: one.z_min_m for one in other.find(Query(layers=("storey",))).features}
+    finally:
+        other.close()
+    assert len(known) > 1
+    assert {code: back.get(code) for code in known} == pytest.approx(known, abs=0.001)
+
+
 def test_global_ids_follow_from_codes_and_the_header_bears_the_date(made, model, modelled, store, catalogue):
     later = export(
         Access(store, catalogue), catalogue, FORMATS["ifc"], Query(layers=PLACES), datetime(2027, 1, 2, tzinfo=UTC)
