@@ -32,6 +32,9 @@ class Session(Protocol):
     def commit(self) -> None:
         """Make durable what was done since :meth:`begin`."""
 
+    def rollback(self) -> None:
+        """Leave no transaction open, whatever state it is in."""
+
     def is_open(self) -> bool:
         """Tell whether the transaction still stands; the database itself may have undone it."""
 
@@ -115,8 +118,7 @@ class Writer:
             outcomes = [(job, self._attempt(job.work)) for job in group]
             self._session.commit()
         except Exception as error:  # noqa: BLE001  whatever it was, everybody who waits is told
-            if self._session.is_open():
-                self._session.execute("ROLLBACK")
+            self._session.rollback()
             for job in group:
                 self._settle(job.future, _Failure(self._as_fault(error)))
             return []

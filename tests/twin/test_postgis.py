@@ -246,6 +246,31 @@ def test_a_writer_terminated_in_the_middle_wrote_nothing_and_the_next_write_work
     assert append(store, 3).seq == 1
 
 
+def test_a_writer_whose_connection_vanished_unnoticed_is_told_and_goes_on(postgres, open_store):
+    store = open_store()
+
+    def vanish(tx):
+        terminate(postgres, tx._connection.info.backend_pid)
+        raise ValueError("something else")
+
+    with pytest.raises(Unavailable, match=r"store\.lost"):
+        store.write(vanish).result()
+    assert append(store, 1).seq == 1
+
+
+def test_a_lock_held_too_long_is_told_and_the_next_write_works(postgres, open_store):
+    store, other = open_store(), open_store()
+    store.write(lambda tx: tx._connection.execute("SET lock_timeout = '100ms'")).result()
+    held, go = threading.Event(), threading.Event()
+    waiting = other.write(lambda tx: (held.set(), go.wait(20)))
+    held.wait(20)
+    with pytest.raises(Unavailable, match=r"store\.locked"):
+        append(store, 1)
+    go.set()
+    waiting.result()
+    assert append(store, 1).seq == 1
+
+
 def test_writers_terminated_at_random_moments_keep_all_that_was_answered_and_nothing_by_halves(postgres, open_store):
     store, answered = open_store(), []
     stop = threading.Event()

@@ -55,6 +55,11 @@ class SqliteSession:
         """Make durable what was done since :meth:`begin`."""
         self._connection.execute("COMMIT")
 
+    def rollback(self) -> None:
+        """Leave no transaction open, whatever state it is in."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
     def is_open(self) -> bool:
         """Tell whether the transaction still stands; SQLite itself undoes it on a full disk."""
         return self._connection.in_transaction

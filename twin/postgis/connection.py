@@ -31,10 +31,10 @@ def parameters(url: str) -> dict[str, Any]:
 
     >>> parameters("postgresql://twin@db.example.cn/lifang")["dbname"]
     'lifang'
-    >>> parameters("postgresql://db/?colour=red")
+    >>> parameters("postgresql://db/?a=1")
     Traceback (most recent call last):
         ...
-    gis.errors.BadInput: store.bad_address: The store's address cannot be read: invalid URI query parameter: "colour". ...
+    gis.errors.BadInput: store.bad_address: The store's address cannot be read: invalid URI query parameter: "a". ...
     """
     try:
         given = conninfo_to_dict(url)

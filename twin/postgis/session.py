@@ -78,6 +78,13 @@ class PostgisSession:
         self.connection.execute("COMMIT")
         self.seq = max(self.seq, self._appended)
 
+    def rollback(self) -> None:
+        """Leave no transaction open, whatever state it is in; a connection that cannot do that is given up."""
+        try:
+            self.connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self.connection.close()  # begin() connects again
+
     def is_open(self) -> bool:
         """Tell whether the transaction still stands; it fell with the connection if that was lost."""
         connection = self.connection
