@@ -11,6 +11,8 @@ from fastapi_offline import FastAPIOffline
 
 from api import VERSION, problems
 from api.hub import Hub
+from api.ogc import routes as ogc
+from api.ogc.extents import Extents
 from api.routes import addresses, export, health, imports, observations, places, query, scene, stream
 from api.state import Services
 from dashboard import panel_app
@@ -22,7 +24,8 @@ from twin.store import Store
 
 _ABOUT = """Places, devices, alarms and people of a community, keyed by building space codes.
 
-Geometry is CRS84 (longitude, latitude in degrees); heights are metres; times are RFC 3339 with a zone."""
+Geometry is CRS84 (longitude, latitude in degrees); heights are metres; times are RFC 3339 with a zone.
+For QGIS, GDAL and other clients of OGC API Features: `/ogc`, described at `/ogc/api?f=html`."""
 
 
 def create_app(
@@ -55,17 +58,19 @@ def create_app(
     app: FastAPI = FastAPIOffline(
         title="Lifang 里坊", version=VERSION, description=_ABOUT, docs_url="/docs", redoc_url=None, lifespan=lifespan
     )
+    access = Access(store, catalogue)
     app.state.services = Services(
         store=store,
-        access=Access(store, catalogue),
+        access=access,
         catalogue=catalogue,
         types=types,
         ingest=Ingest(store, types, clock),
         hub=hub,
+        extents=Extents(access, store),
         clock=clock,
     )
     problems.install(app)
-    for module in (health, places, addresses, query, observations, stream, scene, imports, export):
+    for module in (health, places, addresses, query, observations, stream, scene, imports, ogc, export):
         app.include_router(module.router)
 
     @app.get("/", include_in_schema=False)

@@ -8,12 +8,19 @@ from starlette.exceptions import HTTPException
 from gis.errors import BadInput, LifangError
 
 MEDIA_TYPE = "application/problem+json"
-_TITLES = {403: "Forbidden", 404: "Not found", 409: "Conflict", 422: "Bad input", 503: "Unavailable"}
+_TITLES = {
+    400: "Bad request",
+    403: "Forbidden",
+    404: "Not found",
+    409: "Conflict",
+    422: "Bad input",
+    503: "Unavailable",
+}
 
 
-def problem(error: LifangError) -> JSONResponse:
+def problem(request: Request, error: LifangError) -> JSONResponse:
     """Return the error as problem+json; its facts become members."""
-    status = error.http_status
+    status = _status(request, error)
     facts = {
         name: value if isinstance(value, str | int | float | bool | list) else str(value)
         for name, value in error.facts.items()
@@ -30,18 +37,23 @@ def problem(error: LifangError) -> JSONResponse:
     return JSONResponse(body, status, media_type=MEDIA_TYPE)
 
 
+def _status(request: Request, error: LifangError) -> int:
+    # OGC API Features wants 400 for every fault of a parameter (Part 1, requirements 8 and 9).
+    return 400 if isinstance(error, BadInput) and request.scope["path"].startswith("/ogc") else error.http_status
+
+
 def install(app: FastAPI) -> None:
     """Let every fault of the application leave as problem+json."""
 
     @app.exception_handler(LifangError)
-    async def _ours(_request: Request, error: LifangError) -> JSONResponse:
-        return problem(error)
+    async def _ours(request: Request, error: LifangError) -> JSONResponse:
+        return problem(request, error)
 
     @app.exception_handler(RequestValidationError)
-    async def _parameters(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def _parameters(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-        return problem(BadInput("request.parameter", f"{name}: {first['msg']}.", "See /docs.", parameter=name))
+        return problem(request, BadInput("request.parameter", f"{name}: {first['msg']}.", "See /docs.", parameter=name))
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:

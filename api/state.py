@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
-from layers.device.types import DeviceType
 
 from api.hub import Hub
+from api.ogc.extents import Extents
+from layers.device.types import DeviceType
 from layers.ingest import Ingest
 from twin.access import Access
 from twin.declaration import Catalogue
@@ -25,6 +26,7 @@ class Services:
     types: Mapping[str, DeviceType]
     ingest: Ingest
     hub: Hub
+    extents: Extents
     clock: Callable[[], datetime]
 
 

@@ -83,11 +83,38 @@ def box_in_crs84(box: Box, name: str) -> Box | BaseGeometry:
             return shapely.union_all([shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)])
         return west, south, east, north
     _check(box[0] <= box[2] and box[1] <= box[3], box, name)
-    outline = shapely.box(*box)
-    dense = outline.segmentize(max(box[2] - box[0], box[3] - box[1], 1e-3) / _STEPS_PER_SIDE)
-    transformer = _transformer(name)
-    moved = move_points(dense, lambda points: _back(transformer, points))
-    _check(bool(np.isfinite(shapely.get_coordinates(moved)).all()), box, name)
+    corners = shapely.LineString([box[:2], box[2:]])
+    flat = box[0] == box[2] or box[1] == box[3]
+    return to_crs84(shapely.Point(box[:2]) if corners.length == 0 else corners if flat else shapely.box(*box), name)
+
+
+def to_crs84(geometry: BaseGeometry, name: str) -> BaseGeometry:
+    """Return a geometry given in a CRS's own axis order in CRS84; straight sides of a projection become chords.
+
+    Raises:
+        BadInput: ``crs.outside`` when a position is none of that CRS.
+
+    >>> to_crs84(shapely.Point(30, 120), f"{_EPSG}4326").wkt
+    'POINT (120 30)'
+    >>> to_crs84(shapely.Point(120, 30), f"{_EPSG}4326")
+    Traceback (most recent call last):
+        ...
+    gis.errors.BadInput: crs.outside: A position lies outside 4326. ...
+    """
+    if name in _GEOGRAPHIC:
+        moved = geometry if name == CRS84 else move_points(geometry, lambda points: points[:, ::-1])
+    else:
+        west, south, east, north = geometry.bounds
+        dense = geometry.segmentize(max(east - west, north - south, 1e-3) / _STEPS_PER_SIDE)
+        transformer = _transformer(name)
+        moved = move_points(dense, lambda points: _back(transformer, points))
+    if not (np.abs(shapely.get_coordinates(moved)) <= (180, 90)).all():
+        raise BadInput(
+            "crs.outside",
+            f"A position lies outside {name.rpartition('/')[2]}.",
+            "Give positions in the axis order of the CRS.",
+            crs=name,
+        )
     return moved
 
 

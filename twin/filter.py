@@ -22,6 +22,7 @@ COLUMNS: Mapping[str, ValueType] = MappingProxyType(
         "storey": "number",
         "z_min_m": "number",
         "z_max_m": "number",
+        "stage": "string",
         "source": "string",
         "valid_from": "time",
         "valid_to": "time",
