@@ -89,14 +89,14 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """All conditions are true; there is at least one."""
+    """All conditions are true; of none, true."""
 
     of: tuple["Condition", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Some:
-    """At least one condition is true."""
+    """At least one condition is true; of none, false."""
 
     of: tuple["Condition", ...]
 
@@ -138,6 +138,8 @@ def sql_of(condition: Condition, leaf: Callable[[Leaf], tuple[str, list[Any]]]) 
     >>> storey = IsNull(Property("storey", "number", column=True))
     >>> sql_of(Some((storey, Not(Every((storey, storey))))), lambda _leaf: ("s IS NULL", []))
     ('(s IS NULL OR (NOT (s IS NULL AND s IS NULL)))', [])
+    >>> sql_of(Every(()), lambda _leaf: ("", []))
+    ('(1 = 1)', [])
     """
     match condition:
         case Not(of):
@@ -145,7 +147,9 @@ def sql_of(condition: Condition, leaf: Callable[[Leaf], tuple[str, list[Any]]]) 
             return f"(NOT {text})", values
         case Every(of) | Some(of):
             parts = [sql_of(part, leaf) for part in of]
-            joint = " AND " if isinstance(condition, Every) else " OR "
-            return f"({joint.join(text for text, _ in parts)})", [value for _, values in parts for value in values]
+            joint, empty = (" AND ", "1 = 1") if isinstance(condition, Every) else (" OR ", "1 = 0")
+            return f"({joint.join(text for text, _ in parts) or empty})", [
+                value for _, values in parts for value in values
+            ]
         case _:
             return leaf(condition)

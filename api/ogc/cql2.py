@@ -102,6 +102,8 @@ def _condition(node: Any, scope: Scope, depth: int) -> Condition:
         raise BadInput(
             "filter.too_deep", "The filter is nested too deeply.", "Ask in several requests.", parameter="filter"
         )
+    if isinstance(node, bool):
+        return Every(()) if node else Some(())
     if not isinstance(node, dict) or "op" not in node:
         raise _unsupported(node)
     arguments = node["args"]

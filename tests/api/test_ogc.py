@@ -512,7 +512,7 @@ FILTERS = [
         "main_use = 'office' AND storey_count >= 5",
         lambda h: h.attributes.get("main_use") == "office" and h.attributes["storey_count"] >= 5,
     ),
-    ("NOT main_use = 'office'", lambda h: h.attributes.get("main_use") not in (None, "office")),
+    ("NOT (main_use = 'office' OR FALSE) AND TRUE", lambda h: h.attributes.get("main_use") not in (None, "office")),
     (
         "main_use IS NULL OR height_m BETWEEN 2 AND 3.5",
         lambda h: "main_use" not in h.attributes or 2 <= h.attributes["height_m"] <= 3.5,

@@ -106,8 +106,8 @@ CONDITIONS = st.recursive(
     LEAVES,
     lambda parts: st.one_of(
         st.builds(Not, parts),
-        st.builds(Every, st.lists(parts, min_size=1, max_size=3).map(tuple)),
-        st.builds(Some, st.lists(parts, min_size=1, max_size=3).map(tuple)),
+        st.builds(Every, st.lists(parts, max_size=3).map(tuple)),
+        st.builds(Some, st.lists(parts, max_size=3).map(tuple)),
     ),
     max_leaves=6,
 )

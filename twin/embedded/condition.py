@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from twin.embedded.gpkg import decode_geometry
 from twin.embedded.rows import degree_box, to_text
-from twin.filter import Compare, Intersects, IsNull, Leaf, Like, Property, Scalar
+from twin.filter import Compare, Condition, Every, Intersects, IsNull, Leaf, Like, Property, Scalar, sql_of
 
 # json_extract would compare a number written as text; what is not of the declared type has no value here.
 _JSON_TYPES = {"string": "('text')", "number": "('integer', 'real')", "boolean": "('true', 'false')"}
@@ -35,11 +36,24 @@ def leaf(condition: Leaf) -> tuple[str, list[Any]]:
             text, values = _value(named)
             return f"({text} IS NULL)", values
         case Intersects(area):
-            x0, x1, y0, y1 = degree_box(*area.bounds)
-            near = "fid IN (SELECT fid FROM feature_box WHERE x0 <= ? AND x1 >= ? AND y0 <= ? AND y1 >= ?)"
+            near, values = _near(area)
             # Without geometry it is neither true nor false.
             sql = f"(CASE WHEN geom IS NOT NULL THEN {near} AND lifang_intersects(?, geom) END)"
-            return sql, [x1, x0, y1, y0, shapely.to_wkb(area)]
+            return sql, [*values, shapely.to_wkb(area)]
+
+
+def demands(condition: Condition) -> Iterator[tuple[str, list[Any]]]:
+    """Yield what must hold, to be joined by *and*; what the geometry must meet is first looked up in the index."""
+    for part in condition.of if isinstance(condition, Every) else (condition,):
+        if isinstance(part, Intersects):
+            yield _near(part.area)
+        yield sql_of(part, leaf)
+
+
+def _near(area: BaseGeometry) -> tuple[str, list[Any]]:
+    x0, x1, y0, y1 = degree_box(*area.bounds)
+    near = "fid IN (SELECT fid FROM feature_box WHERE x0 <= ? AND x1 >= ? AND y0 <= ? AND y1 >= ?)"
+    return near, [x1, x0, y1, y0]
 
 
 def _value(named: Property) -> tuple[str, list[Any]]:

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from twin.answer import Key, bounds, cursor_of, judge, position, span
-from twin.embedded.condition import leaf
+from twin.embedded.condition import demands
 from twin.embedded.gpkg import decode_geometries
 from twin.embedded.rows import COLUMNS, degree_box, features_of, seconds_2020, to_text
 from twin.feature import Feature
-from twin.filter import sql_of
 from twin.query import Page, Query
 
 # A number as JSON writes it: SQLite's own text of a real number keeps 15 digits only.
@@ -87,8 +86,8 @@ def _where(query: Query, now: datetime) -> _Where:
         path = f'$."{name}"'
         where.add(_AS_TEXT + " = ?", path, path, path, value)
     if query.where is not None:
-        sql, values = sql_of(query.where, leaf)
-        where.add(sql, *values)
+        for sql, values in demands(query.where):
+            where.add(sql, *values)
     around = bounds(query)
     if around is not None:
         x0, x1, y0, y1 = degree_box(*around)
