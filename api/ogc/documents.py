@@ -141,9 +141,7 @@ def title(layer: Layer) -> str:
 
 def _description(layer: Layer, extent: Extent) -> str:
     fields = ", ".join(f"{field.title.zh} {field.title.en}" for field in _shown(layer)[:4])
-    about = (
-        f"{layer.group.zh} · {layer.title.zh}: {extent.count} 条。 {layer.group.en} · {layer.title.en}: {extent.count}."
-    )
+    about = f"{layer.title.zh}，{extent.count} 个要素。 {layer.title.en}, features: {extent.count}."
     return f"{about} {fields} …" if fields else about
 
 
