@@ -18,7 +18,7 @@ MIN_PERSONS = 5
 """Groups of fewer persons are not told apart from one another."""
 
 FARTHEST_M = 100_000.0
-_FIRST_RADIUS_M = 50.0
+_FIRST_RADIUS_M = 100.0
 
 GROUPINGS = ("community", "grid", "building", "storey", "h3")
 

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from gis.errors import BadInput
-from gis.local import LocalFrame, bbox_around
+from gis.local import bbox_around, metres_from
 from twin.feature import Feature
 from twin.query import Page, Query
 
@@ -92,13 +92,13 @@ def _accepted(query: Query, geometries: Geometries) -> list[int]:
     if query.near is None:
         return [int(index) for index in np.flatnonzero(keep)]
     lon, lat, radius_m = query.near
-    distance = shapely.distance(shapely.Point(0, 0), _in_metres(LocalFrame(lon, lat), geometries))
+    distance = shapely.distance(shapely.Point(0, 0), _metres_around(lon, lat, geometries))
     keep &= distance <= radius_m
     return [int(index) for index in np.argsort(distance, kind="stable") if keep[index]]
 
 
-def _in_metres(frame: LocalFrame, geometries: Geometries) -> Any:
-    return shapely.transform(geometries, lambda points: np.column_stack(frame.to_metres(*points.T)))
+def _metres_around(lon: float, lat: float, geometries: Geometries) -> Any:
+    return shapely.transform(geometries, lambda points: np.column_stack(metres_from(lon, lat, *points.T)))
 
 
 def _intersects(area: BaseGeometry, geometries: Geometries) -> npt.NDArray[np.bool_]:
@@ -136,3 +136,22 @@ def position(cursor: str) -> tuple[str, str]:
         raise BadInput(
             "query.cursor", "The cursor is not one of ours.", "Use the value of next as it came.", parameter="cursor"
         ) from error
+
+
+class Counter:
+    """Counts the current features of a layer once for each version of it, not at every question."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, int]] = {}
+
+    def counts(self, versions: Mapping[str, int], count: Callable[[str], int]) -> dict[str, int]:
+        """Return the number of features per layer, without the empty ones.
+
+        Args:
+            versions: Layer → its version now.
+            count: Counts a layer.
+        """
+        for layer, version in versions.items():
+            if self._known.get(layer, (-1, 0))[0] != version:
+                self._known[layer] = (version, count(layer))
+        return {layer: self._known[layer][1] for layer in sorted(versions) if self._known[layer][1]}

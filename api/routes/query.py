@@ -34,6 +34,7 @@ def query(
         str | None, Parameter(description="longitude,latitude[,height in metres]; what holds the point.")
     ] = None,
     near: Annotated[str | None, Parameter(description="longitude,latitude,radius in metres; nearest first.")] = None,
+    nearest: Annotated[str | None, Parameter(description="longitude,latitude: the limit nearest features.")] = None,
     storeys: Annotated[
         str | None, Parameter(description="Storey numbers: 1 is the ground floor, -1 the first basement.")
     ] = None,
@@ -59,7 +60,13 @@ def query(
         limit=limit,
         cursor=cursor,
     )
-    return Response(geojson.collection_json(seen.here.access.find(question)), media_type=geojson.MEDIA_TYPE)
+    access = seen.here.access
+    if nearest is None:
+        page = access.find(question)
+    else:
+        lon, lat = numbers(nearest, ("longitude", "latitude"), "nearest")
+        page = access.nearest(question, lon, lat, limit)
+    return Response(geojson.collection_json(page), media_type=geojson.MEDIA_TYPE)
 
 
 @router.get("/v1/aggregate")

@@ -279,3 +279,9 @@ def test_a_place_gets_official_names_and_loses_them_again(service):
     assert ended.status_code == 201
     assert get(filled, f"/v1/places/{'A' * 27}").status_code == 404
     assert "zhejiang_building" in [one["scheme"] for one in get(filled, f"/v1/places/{KEY}").json()["identifiers"]]
+
+
+def test_the_nearest_need_no_radius(filled):
+    answer = get(filled, "/v1/query", layers="device", nearest="120.3,30.3", limit=1).json()
+    assert [feature["id"] for feature in answer["features"]] == ["D-1"]
+    assert get(filled, "/v1/query", layers="device", nearest="120.3").json()["parameter"] == "nearest"

@@ -1,5 +1,6 @@
 """Metres around a place, against the geodesic."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from gis.errors import BadInput
-from gis.local import LocalFrame, area_m2, bbox_around, buffer_m, distance_m
+from gis.local import LocalFrame, area_m2, bbox_around, buffer_m, distance_m, metres_from
 
 longitudes = st.floats(73, 136)
 latitudes = st.floats(3, 54)
@@ -82,3 +83,10 @@ def test_one_frame_serves_many_threads():
         xs = list(pool.map(lambda step: float(frame.to_metres(120.5 + step * 1e-4, 30.5)[0]), range(400)))
     assert xs == sorted(xs)
     assert xs[0] == pytest.approx(0, abs=1e-6)
+
+
+@given(lon=st.floats(73, 135), lat=st.floats(3, 54), bearing=st.floats(0, 360), distance=st.floats(0, 10_000))
+def test_metres_from_a_position_agree_with_the_geodesic(lon, lat, bearing, distance):
+    there_lon, there_lat, _ = Geod(ellps="GRS80").fwd(lon, lat, bearing, distance)
+    east, north = metres_from(lon, lat, there_lon, there_lat)
+    assert math.hypot(east, north) == pytest.approx(distance, abs=0.005)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gis.errors import Unavailable
+from twin.answer import Counter
 from twin.declaration import Catalogue
 from twin.embedded import condition
 from twin.embedded.gpkg import register_layers
@@ -50,6 +51,7 @@ class EmbeddedStore:
         self._readers: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._subscribers = Subscribers()
+        self._counter = Counter()
         self._closed = threading.Event()
         self._watcher: threading.Thread | None = None
         self._writing = _open_for_writing(path, catalogue)
@@ -137,8 +139,14 @@ class EmbeddedStore:
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of current features per layer."""
-        sql = "SELECT layer, count(*) AS n FROM feature WHERE superseded_at IS NULL AND valid_to IS NULL GROUP BY layer"
-        return {row["layer"]: row["n"] for row in self._reader().execute(sql)}
+        return self._counter.counts(self._layer_versions(), self._count)
+
+    def _layer_versions(self) -> Mapping[str, int]:
+        return {row["layer"]: row["version"] for row in self._reader().execute("SELECT * FROM layer_version")}
+
+    def _count(self, layer: str) -> int:
+        sql = "SELECT count(*) FROM feature WHERE layer = ? AND superseded_at IS NULL AND valid_to IS NULL"
+        return int(self._reader().execute(sql, (layer,)).fetchone()[0])
 
     def communities(self) -> list[str]:
         """Return the communities that have features, sorted."""

@@ -1,5 +1,6 @@
 """Features and events as rows, and rows as features and events."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,8 @@ COLUMNS = (
     " batch, valid_from, valid_to, recorded_at, superseded_at, ST_AsBinary(geom) AS geom"
 )
 
+_NAMES = tuple(name.strip() for name in COLUMNS.split(",")[:-1])
+
 
 def maybe_milliseconds(moment: datetime | None) -> datetime | None:
     """Return a moment as the store keeps it, or ``None`` for none."""
@@ -25,6 +28,15 @@ def feature_of(row: DictRow) -> Feature:
     """Return the feature of a row selected with :data:`COLUMNS`."""
     values: dict[str, Any] = {name: row[name] for name in Feature.__slots__ if name != "geometry"}
     return Feature(**values, geometry=shapely.from_wkb(row["geom"]))
+
+
+def features_of(found: Sequence[tuple[Any, ...]]) -> tuple[Feature, ...]:
+    """Return the features of plain rows that end in :data:`COLUMNS`; their geometries are decoded together."""
+    geometries = shapely.from_wkb([row[-1] for row in found])
+    return tuple(
+        Feature(**dict(zip(_NAMES, row[-1 - len(_NAMES) : -1], strict=True)), geometry=geometry)
+        for row, geometry in zip(found, geometries, strict=True)
+    )
 
 
 def event_of(row: DictRow) -> Event:

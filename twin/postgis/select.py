@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 
 import shapely
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, tuple_row
 
 from twin.answer import Key, bounds, cursor_of, judge, position, span
 from twin.feature import Feature
 from twin.filter import sql_of
 from twin.postgis.condition import leaf
 from twin.postgis.connection import Connection
-from twin.postgis.rows import COLUMNS, feature_of
+from twin.postgis.rows import COLUMNS, features_of
 from twin.query import Page, Query
 from twin.versions import to_milliseconds
 
@@ -29,6 +29,9 @@ _LATER = (
     " AND later.valid_from > feature.valid_from AND later.valid_from <= %s"
     " AND (later.valid_to IS NULL OR later.valid_to > later.valid_from) AND {believed})"
 )
+
+
+_PRESENT = "greatest(%s, (SELECT recorded_at FROM clock))"
 
 
 @dataclass(slots=True)
@@ -52,8 +55,22 @@ def rows(connection: Connection, sql: str, *values: Any) -> list[DictRow]:
     return connection.execute(sql, values, binary=True).fetchall()
 
 
+def tuples(connection: Connection, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement as plain tuples, where there are many of them."""
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        return cursor.execute(sql, values).fetchall()
+
+
+def is_one_statement(query: Query) -> bool:
+    """Tell whether one statement answers the query, so that it is one snapshot without a transaction."""
+    return query.limit is None
+
+
 def find(connection: Connection, query: Query, now: datetime) -> Page:
-    """Answer a query inside a transaction; the answer is one snapshot when the transaction is."""
+    """Answer a query inside a transaction; the answer is one snapshot when the transaction is.
+
+    The present is the later of ``now`` and the last recorded moment of any process, whose clock may run ahead of ours.
+    """
     where = _where(query, now)
     if query.area is not None or query.near is not None or query.bbox is not None:
         return _find_exact(connection, query, where)
@@ -64,8 +81,8 @@ def find(connection: Connection, query: Query, now: datetime) -> Page:
     if query.cursor is not None:
         where.add("(layer, id) > (%s, %s)", *position(query.cursor))
     sql = f"SELECT {COLUMNS} FROM feature WHERE {where.sql} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
-    found = rows(connection, sql, *where.values, None if query.limit is None else query.limit + 1)
-    features = tuple(feature_of(row) for row in found[: query.limit])
+    found = tuples(connection, sql, *where.values, None if query.limit is None else query.limit + 1)
+    features = features_of(found[: query.limit])
     more = query.limit is not None and len(found) > query.limit
     return Page(features, len(found) if matched is None else matched, cursor_of(features[-1]) if more else None)
 
@@ -100,7 +117,10 @@ def _when(query: Query, now: datetime, where: _Where) -> None:
     first, last = (to_milliseconds(moment) for moment in span(query, now))
     believed, known = _believed("feature", query.known_at)
     where.add(believed, *known)
-    where.add("feature.valid_from <= %s AND (feature.valid_to IS NULL OR feature.valid_to > %s)", last, first)
+    moment = _PRESENT if query.at is None and query.during is None else "%s"
+    where.add(
+        f"feature.valid_from <= {moment} AND (feature.valid_to IS NULL OR feature.valid_to > {moment})", last, first
+    )
     if query.during is not None:
         # What ended as it began never was.
         where.add("(feature.valid_to IS NULL OR feature.valid_to > feature.valid_from)")
@@ -117,14 +137,24 @@ def _believed(table: str, known_at: datetime | None) -> tuple[str, list[datetime
 
 
 def _find_exact(connection: Connection, query: Query, where: _Where) -> Page:
-    sql = f"SELECT fid, layer, id, ST_AsBinary(geom) AS geom FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
-    found = rows(connection, sql, *where.values)
-    keys = [Key(row["fid"], row["layer"], row["id"]) for row in found]
-    geometries = shapely.from_wkb([row["geom"] for row in found])
-    return judge(query, keys, geometries, lambda fids: _load(connection, fids))
+    """Judge every candidate by its geometry; read the whole rows at once only when all of them are wanted."""
+    whole = query.limit is None
+    columns = f"fid, {COLUMNS}" if whole else "fid, layer, id, ST_AsBinary(geom)"
+    sql = f"SELECT {columns} FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
+    found = tuples(connection, sql, *where.values)
+    keys = [Key(row[0], row[1], row[2]) for row in found]
+    geometries = shapely.from_wkb([row[-1] for row in found])
+
+    def load(fids: list[int]) -> tuple[Feature, ...]:
+        if not whole:
+            return _load(connection, fids)
+        numbers = {key.fid: number for number, key in enumerate(keys)}
+        return features_of([found[numbers[fid]] for fid in fids])
+
+    return judge(query, keys, geometries, load)
 
 
 def _load(connection: Connection, fids: list[int]) -> tuple[Feature, ...]:
-    sql = f"SELECT fid, {COLUMNS} FROM feature WHERE fid = ANY(%s)"  # noqa: S608
-    found = {row["fid"]: feature_of(row) for row in rows(connection, sql, fids)}
-    return tuple(found[fid] for fid in fids)
+    found = tuples(connection, f"SELECT fid, {COLUMNS} FROM feature WHERE fid = ANY(%s)", fids)  # noqa: S608
+    by_fid = dict(zip((row[0] for row in found), features_of(found), strict=True))
+    return tuple(by_fid[fid] for fid in fids)

@@ -12,14 +12,15 @@ from psycopg import IsolationLevel
 from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
+from twin.answer import Counter
 from twin.declaration import Catalogue
 from twin.feature import Feature
 from twin.postgis.connection import OPTIONS, Connection, parameters, prepare, translate
 from twin.postgis.listener import Listener
 from twin.postgis.migrations import migrate
 from twin.postgis.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, latest_of
-from twin.postgis.select import find, rows
-from twin.postgis.session import PostgisSession, last_recorded
+from twin.postgis.select import find, is_one_statement, rows
+from twin.postgis.session import PostgisSession
 from twin.postgis.text import PostgisIndex
 from twin.query import Page, Query
 from twin.search import best
@@ -53,6 +54,7 @@ class PostgisStore:
         self._clock = clock
         self._searchable = [name for name, layer in catalogue.items() if layer.access == "open"]
         self._subscribers = Subscribers()
+        self._counter = Counter()
         self._listener: Listener | None = None
         self._lock = threading.Lock()
         self._session = PostgisSession(self._parameters, catalogue, clock)
@@ -73,8 +75,12 @@ class PostgisStore:
 
     def find(self, query: Query) -> Page:
         """Answer a query; the answer is one snapshot."""
-        with self._reader() as connection, connection.transaction():
-            return find(connection, query, max(to_milliseconds(self._clock()), last_recorded(connection)))
+        now = to_milliseconds(self._clock())
+        with self._reader() as connection:
+            if is_one_statement(query):
+                return find(connection, query, now)
+            with connection.transaction():
+                return find(connection, query, now)
 
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""
@@ -150,11 +156,14 @@ class PostgisStore:
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of current features per layer."""
-        sql = (
-            "SELECT layer, count(*) AS n FROM feature WHERE superseded_at IS NULL AND valid_to IS NULL"
-            " GROUP BY layer ORDER BY layer"
-        )
-        return {row["layer"]: row["n"] for row in self._rows(sql)}
+        return self._counter.counts(self._layer_versions(), self._count)
+
+    def _layer_versions(self) -> Mapping[str, int]:
+        return {row["layer"]: row["version"] for row in self._rows("SELECT layer, version FROM layer_version")}
+
+    def _count(self, layer: str) -> int:
+        sql = "SELECT count(*) AS n FROM feature WHERE layer = %s AND superseded_at IS NULL AND valid_to IS NULL"
+        return int(self._rows(sql, layer)[0]["n"])
 
     def communities(self) -> list[str]:
         """Return the communities that have features, sorted."""
