@@ -155,9 +155,12 @@ def _in_milliseconds(feature: Feature) -> Feature:
     )
 
 
-def _content(feature: Feature) -> tuple[Any, ...]:
-    """Return what makes one version differ from another."""
+def stated(feature: Feature) -> tuple[Any, ...]:
+    """Return what a feature states, layer to batch, in the order of every store's columns; attributes as JSON."""
     return (
+        feature.layer,
+        feature.id,
+        feature.community,
         feature.name,
         feature.place,
         feature.parent,
@@ -166,5 +169,12 @@ def _content(feature: Feature) -> tuple[Any, ...]:
         feature.z_max_m,
         feature.stage,
         dump(dict(feature.attributes)),
-        wkb(feature),
+        feature.source,
+        feature.source_element,
+        feature.batch,
     )
+
+
+def _content(feature: Feature) -> tuple[Any, ...]:
+    """Return what makes one version differ from another: not who says it."""
+    return (*stated(feature)[3:11], wkb(feature))

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from twin.embedded.gpkg import decode_geometry, encode_geometry
 from twin.feature import Feature
 from twin.store import Descent, Event, Identifier, Latest
-from twin.versions import dump
+from twin.versions import stated
 
 COLUMNS = (
     "layer, id, community, name, place, parent, storey, z_min_m, z_max_m, stage, attributes, source, source_element,"
@@ -109,20 +109,7 @@ def _feature(row: sqlite3.Row, geometry: BaseGeometry | None) -> Feature:
 def row_of(feature: Feature, recorded_at: datetime) -> tuple[Any, ...]:
     """Return the values of :data:`COLUMNS` of a version that is believed from now on."""
     return (
-        feature.layer,
-        feature.id,
-        feature.community,
-        feature.name,
-        feature.place,
-        feature.parent,
-        feature.storey,
-        feature.z_min_m,
-        feature.z_max_m,
-        feature.stage,
-        dump(dict(feature.attributes)),
-        feature.source,
-        feature.source_element,
-        feature.batch,
+        *stated(feature),
         maybe_text(feature.valid_from),
         maybe_text(feature.valid_to),
         to_text(recorded_at),

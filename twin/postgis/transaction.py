@@ -12,7 +12,7 @@ from twin.postgis.rows import COLUMNS, event_of, feature_of, maybe_milliseconds,
 from twin.postgis.select import find, rows
 from twin.query import Page, Query
 from twin.store import Descent, Event, Identifier, Latest, NewEvent
-from twin.versions import Versions, dump, to_milliseconds, wkb
+from twin.versions import Versions, dump, stated, to_milliseconds, wkb
 
 _INSERT = (
     "INSERT INTO feature (layer, id, community, name, place, parent, storey, z_min_m, z_max_m, stage, attributes,"
@@ -138,20 +138,7 @@ class PostgisTransaction(Versions):
         words = self._words(feature)
         self._change(
             _INSERT,
-            feature.layer,
-            feature.id,
-            feature.community,
-            feature.name,
-            feature.place,
-            feature.parent,
-            feature.storey,
-            feature.z_min_m,
-            feature.z_max_m,
-            feature.stage,
-            dump(dict(feature.attributes)),
-            feature.source,
-            feature.source_element,
-            feature.batch,
+            *stated(feature),
             maybe_milliseconds(feature.valid_from),
             maybe_milliseconds(feature.valid_to),
             self._now,
