@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +11,7 @@ from importlib.resources import files
 import yaml
 
 from gis.errors import BadInput
+from gis.read.encoding import decode_cut
 from twin.declaration import FieldDeclaration, Layer
 
 
@@ -33,7 +34,8 @@ def map_columns(layer: Layer, headers: Sequence[str], id_column: str | None = No
     """Match the columns of a file with the fields of a layer.
 
     A column matches by the field's name or titles, failing that by one of its aliases; case, spaces, underscores,
-    full-width forms and a unit in trailing brackets do not matter.
+    full-width forms and a unit in trailing brackets do not matter. A column that nothing matches, but that is what a
+    shapefile's ten bytes leave of the names of one field only, is that field's if no other column is.
 
     Args:
         layer: The layer.
@@ -49,6 +51,8 @@ def map_columns(layer: Layer, headers: Sequence[str], id_column: str | None = No
     >>> columns = map_columns(load_catalogue()["green"], ["绿地编号", " 面积（平方米） ", "养护单位"])
     >>> {column: field.name for column, field in columns.fields.items()}, columns.others
     ({'绿地编号': 'green_no', ' 面积（平方米） ': 'area_m2'}, ('养护单位',))
+    >>> [field.name for field in map_columns(load_catalogue()["building"], ["建筑编", "地面标"]).fields.values()]
+    ['building_no']
     >>> map_columns(load_catalogue()["green"], [])
     Traceback (most recent call last):
         ...
@@ -59,9 +63,10 @@ def map_columns(layer: Layer, headers: Sequence[str], id_column: str | None = No
     if id_column is not None and id_field is not None:
         _check_present(layer, id_column, headers)
         fields = {column: field for column, field in fields.items() if field != id_field} | {id_column: id_field}
-    _check_required(layer, fields.values(), headers)
     # A place is itself; only records say in which place they stand.
     places = {} if layer.kind == "place" else _place_columns(layer, [name for name in headers if name not in fields])
+    fields |= _cut_columns(layer, [name for name in headers if name not in fields and name not in places], fields)
+    _check_required(layer, fields.values(), headers)
     others = tuple(name for name in headers if name not in fields and name not in places)
     return ColumnMap(fields, places, others)
 
@@ -89,6 +94,24 @@ def _claimed(layer: Layer, field: FieldDeclaration, headers: Iterable[str]) -> l
         if found:
             return found
     return []
+
+
+def _cut_columns(
+    layer: Layer, headers: Iterable[str], found: Mapping[str, FieldDeclaration]
+) -> dict[str, FieldDeclaration]:
+    present = {field.name for field in found.values()}
+    cuts = {field.name: _cuts(field) for field in layer.fields}
+    claims = {column: [name for name in cuts if folded(column) in cuts[name]] for column in headers}
+    sure = {column: names[0] for column, names in claims.items() if len(names) == 1 and names[0] not in present}
+    claimed = Counter(sure.values())
+    return {column: field for column, name in sure.items() if claimed[name] == 1 and (field := layer.field(name))}
+
+
+def _cuts(field: FieldDeclaration) -> set[str]:
+    """Return what a .dbf keeps of a field's names that are too long for it, in either encoding."""
+    names = (field.name, field.title.zh, field.title.en, *field.aliases)
+    kept = {decode_cut(name.encode(code)[:10], code) for name in names for code in ("utf-8", "gb18030")}
+    return {folded(cut) for cut in kept.difference(names)}
 
 
 def _readings(column: str) -> Iterator[str]:

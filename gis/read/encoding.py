@@ -51,6 +51,22 @@ def decodes(text: bytes, encoding: str) -> bool:
     return True
 
 
+def decode_cut(text: bytes, encoding: str) -> str:
+    r"""Return a text that may break off within its last character; what is left of that one is dropped.
+
+    Raises:
+        UnicodeDecodeError: When the rest is unlawful in the encoding.
+
+    >>> decode_cut("建筑编号".encode()[:10], "utf-8"), decode_cut("幢".encode("gbk")[:1], "gbk"), decode_cut(b"", "gbk")
+    ('建筑编', '', '')
+    >>> decode_cut("编号".encode("gbk"), "utf-8")
+    Traceback (most recent call last):
+        ...
+    UnicodeDecodeError: 'utf-8' codec can't decode byte 0xb1 in position 0: invalid start byte
+    """
+    return codecs.getincrementaldecoder(encoding)().decode(text)
+
+
 def detect_encoding(text: bytes, fits: Callable[[str], bool] | None = None) -> str | None:
     r"""Return the first encoding that fits all of the text, ``None`` when none does.
 

@@ -39,14 +39,11 @@ def read_vector(path: Path, encoding: str | None, layer: str | None, on_warning:
     """
     import pyogrio
 
-    if path.suffix.lower() == ".shp":
+    if _is_shapefile(path):
         shapefile.check_parts(path)
     name = known_encoding(encoding) if encoding else _encoding(path, on_warning)
     try:
-        with _remarks(path, on_warning):
-            meta, _, wkb, columns = pyogrio.raw.read(
-                str(path), layer=_layer(path, layer), encoding=name, datetime_as_string=True
-            )
+        meta, wkb, columns = _read(path, name, layer, on_warning)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError) as error:
         reason = str(error).split(";")[0].rstrip(".")
         raise BadInput(
@@ -67,6 +64,23 @@ def read_vector(path: Path, encoding: str | None, layer: str | None, on_warning:
     return VectorFile(_rows(path, meta, wkb, columns, on_warning), meta["crs"])
 
 
+def _read(path: Path, encoding: str | None, layer: str | None, on_warning: OnWarning) -> tuple[Any, Any, Any]:
+    import pyogrio
+
+    known = shapefile.ANY_BYTES if _is_shapefile(path) else encoding
+    with _remarks(path, on_warning):
+        meta, _, wkb, columns = pyogrio.raw.read(
+            str(path), layer=_layer(path, layer), encoding=known, datetime_as_string=True
+        )
+    if _is_shapefile(path) and encoding:
+        meta["fields"], columns = shapefile.decoded(path, meta["fields"], columns, encoding, on_warning)
+    return meta, wkb, columns
+
+
+def _is_shapefile(path: Path) -> bool:
+    return path.suffix.lower() == ".shp"
+
+
 @contextmanager
 def _remarks(path: Path, on_warning: OnWarning) -> Iterator[None]:
     """Hand over what GDAL remarks on the way; it says so through Python's warnings."""
@@ -79,7 +93,7 @@ def _remarks(path: Path, on_warning: OnWarning) -> Iterator[None]:
 
 def _encoding(path: Path, on_warning: OnWarning) -> str | None:
     # Only shapefiles leave it open: GeoPackage, GeoJSON and OpenStreetMap are UTF-8 by their standards.
-    return shapefile.table_encoding(path, on_warning) if path.suffix.lower() == ".shp" else None
+    return shapefile.table_encoding(path, on_warning) if _is_shapefile(path) else None
 
 
 def _layer(path: Path, wanted: str | None) -> str:

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
+import pyogrio
 import pyproj
 import pytest
 import shapely
@@ -42,8 +44,6 @@ def point(x, y, *z):
 @pytest.mark.shared_data
 @pytest.mark.parametrize("epsg", [4528, 4549])
 def test_projected_chinese_shapefiles_land_where_pyproj_puts_them(epsg):
-    import pyogrio
-
     path = DATA / "derived" / f"counties_gbk_epsg{epsg}.shp"
     rows = read_features(path, on_warning=never)
     _, _, wkb, _ = pyogrio.raw.read(str(path), encoding="gb18030")
@@ -188,6 +188,101 @@ def test_one_feature_a_line_is_read(tmp_path):
     (tmp_path / "x.geojsonl").write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines), "utf-8")
     rows = read_features(tmp_path / "x.geojsonl", on_warning=never)
     assert [(row.number, row.properties) for row in rows] == [(1, {"名称": "甲"}), (2, {"名称": "乙"})]
+
+
+def shapefile(path, encoding, columns):
+    """Write one point; GDAL cuts the names and says so in bytes that Python cannot read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        pyogrio.raw.write(
+            str(path),
+            shapely.to_wkb([shapely.Point(120, 30)]),
+            [np.array([value], object if isinstance(value, str) else None) for value in columns.values()],
+            list(columns),
+            geometry_type="Point",
+            crs="EPSG:4490",
+            driver="ESRI Shapefile",
+            encoding=encoding,
+        )
+    return path
+
+
+def patch_table(path, old, new):
+    table = path.with_suffix(".dbf")
+    content = table.read_bytes()
+    assert content.count(old) == 1
+    assert len(old) == len(new)
+    table.write_bytes(content.replace(old, new))
+
+
+BUILDING = {"建筑编号": "幢1", "建筑名称": "一号楼", "建筑层数": 18, "建筑高度": 54.5}
+
+
+@pytest.mark.parametrize("said", [True, False])
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [("UTF-8", ["建筑编", "建筑名", "建筑层", "建筑高"]), ("GBK", list(BUILDING))],
+)
+def test_column_names_cut_within_a_character_lose_only_that_one(tmp_path, encoding, names, said):
+    path = shapefile(tmp_path / "x.shp", encoding, BUILDING)
+    if not said:
+        path.with_suffix(".cpg").unlink()
+    (row,) = read_features(path, on_warning=never)
+    assert row.properties == dict(zip(names, BUILDING.values(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["AB建筑编号", "A建筑编号", "楼abcdefgh号"])
+def test_a_name_cut_anywhere_within_a_character_is_read(tmp_path, name):
+    (row,) = read_features(shapefile(tmp_path / "x.shp", "UTF-8", {name: "甲"}), on_warning=never)
+    ((read, value),) = row.properties.items()
+    assert name.startswith(read)
+    assert len(read.encode()) in (8, 9, 10)
+    assert value == "甲"
+
+
+def test_a_gbk_name_cut_within_a_character_is_read_as_gbk(tmp_path):
+    path = shapefile(tmp_path / "x.shp", "GBK", {"A234567890": "甲"})
+    patch_table(path, b"A234567890", "A建筑面积值".encode("gbk")[:10])
+    (row,) = read_features(path, on_warning=never)
+    assert row.properties == {"A建筑面积": "甲"}
+
+
+def test_names_that_gdal_numbered_after_cutting_keep_their_number(tmp_path):
+    columns = {"建筑面积甲": 1, "建筑面积乙": 2, "建筑面积丙": 3}
+    (row,) = read_features(shapefile(tmp_path / "x.shp", "UTF-8", columns), on_warning=never)
+    assert row.properties == {"建筑面": 1, "建筑_1": 2, "建筑_2": 3}
+
+
+def test_names_that_are_one_after_cutting_are_numbered_and_reported(tmp_path):
+    path = shapefile(tmp_path / "x.shp", "UTF-8", {"AB建筑编号": 1, "A234567890": 2, "AB建筑_2": 3})
+    patch_table(path, b"A234567890", "AB建筑名称".encode()[:10])
+    warned = []
+    (row,) = read_features(path, on_warning=warned.append)
+    assert row.properties == {"AB建筑": 1, "AB建筑_3": 2, "AB建筑_2": 3}
+    assert [(warning.code, warning.facts["field"]) for warning in warned] == [("gis.column_twice", "AB建筑")]
+
+
+def test_a_cell_cut_within_a_character_at_the_column_width_loses_only_that_one(tmp_path):
+    path = shapefile(tmp_path / "x.shp", "UTF-8", {"name": "幢" * 83 + "abcde"})
+    path.with_suffix(".cpg").unlink()
+    patch_table(path, ("幢" * 83 + "abcde").encode(), ("幢" * 85).encode()[:254])
+    (row,) = read_features(path, on_warning=never)
+    assert row.properties == {"name": "幢" * 84}
+
+
+def test_half_a_character_before_the_end_of_a_cell_is_another_encoding(tmp_path):
+    # In GBK this is one character; it would also be the beginning of one in UTF-8.
+    path = shapefile(tmp_path / "x.shp", "GBK", {"name": "浒"})
+    path.with_suffix(".cpg").unlink()
+    (row,) = read_features(path, on_warning=never)
+    assert row.properties == {"name": "浒"}
+
+
+def test_a_wrong_encoding_named_by_hand_is_refused(tmp_path):
+    path = shapefile(tmp_path / "x.shp", "GBK", BUILDING)
+    with pytest.raises(BadInput, match="is not utf-8") as refused:
+        read_features(path, encoding="utf-8", on_warning=never)
+    assert refused.value.code == "gis.encoding"
 
 
 def test_latitude_before_longitude_is_refused_by_name(tmp_path):
