@@ -9,6 +9,7 @@ from typing import Any
 
 from gis.errors import BadInput, LifangError
 from gis.read import Row, read_features
+from twin.feature import Feature
 from twin.spacecode import SpaceCode
 from twin.store import Identifier, Store, Transaction
 
@@ -82,7 +83,7 @@ def _take(transaction: Transaction, row: Row, columns: Mapping[str, str], source
     if place is None:
         return f"no place is called {cells['place']!r}"
     bearer = transaction.lookup(cells["scheme"], cells["value"])
-    if bearer not in (None, place):
+    if bearer not in (None, place.id):
         return f"{cells['scheme']} {cells['value']} is the name of {bearer} already"
     try:
         since, until = (_date(cells.get(role)) for role in ("valid_from", "valid_to"))
@@ -90,7 +91,13 @@ def _take(transaction: Transaction, row: Row, columns: Mapping[str, str], source
         return str(error)
     transaction.identify(
         Identifier(
-            place=place, scheme=cells["scheme"], value=cells["value"], source=source, valid_from=since, valid_to=until
+            community=place.community,
+            place=place.id,
+            scheme=cells["scheme"],
+            value=cells["value"],
+            source=source,
+            valid_from=since,
+            valid_to=until,
         )
     )
     pattern = _PATTERNS.get(cells["scheme"], ".*")
@@ -99,13 +106,13 @@ def _take(transaction: Transaction, row: Row, columns: Mapping[str, str], source
     )
 
 
-def _place(transaction: Transaction, name: str) -> str | None:
+def _place(transaction: Transaction, name: str) -> Feature | None:
     try:
-        key = SpaceCode.parse(name).key
+        code = SpaceCode.parse(name)
     except BadInput:
-        return transaction.lookup("building_no", name)
-    kind = SpaceCode.parse(key).kind
-    return key if transaction.current(kind, key) is not None else None
+        key = transaction.lookup("building_no", name)
+        return None if key is None else transaction.current("building", key)
+    return transaction.current(code.kind, code.key)
 
 
 def _text(value: Any) -> str:

@@ -164,7 +164,9 @@ class Ingest:
         receipt.accepted += 1
         receipt.seq = event.seq
         newest = transaction.observe(
-            Latest(observation.device, observation.name, observation.result, observation.phenomenon_time)
+            Latest(
+                device.community, observation.device, observation.name, observation.result, observation.phenomenon_time
+            )
         )
         kind = self._types[device.attributes["device_type"]].alarms.get(observation.name)
         if kind is not None and newest:

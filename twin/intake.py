@@ -189,10 +189,10 @@ class _PlaceIntake:
         at = self._batch.at
         for code, parts in found.splits.items():
             for part in parts:
-                self._transaction.descend(Descent(code, codes[part], "split", at))
+                self._transaction.descend(Descent(self._batch.community, code, codes[part], "split", at))
         for kept, absorbed in found.merges.items():
             for code in absorbed:
-                self._transaction.descend(Descent(code, kept, "merge", at))
+                self._transaction.descend(Descent(self._batch.community, code, kept, "merge", at))
                 inside = self._transaction.find(Query(layers=("building", *_CHILDREN), within=code)).features
                 _end(self._transaction, inside, self._batch, self._taken)
 
@@ -365,7 +365,9 @@ class _PlaceIntake:
         self._taken.codes[draft.key] = feature.id
         for scheme, value in draft.identifiers.items():
             self._transaction.identify(
-                Identifier(place=feature.id, scheme=scheme, value=value, source=self._batch.source)
+                Identifier(
+                    community=feature.community, place=feature.id, scheme=scheme, value=value, source=self._batch.source
+                )
             )
 
 

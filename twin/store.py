@@ -52,6 +52,7 @@ class Event(NewEvent):
 class Latest:
     """The latest value of one property of one device."""
 
+    community: str
     device: str
     name: str
     value: Any
@@ -65,12 +66,14 @@ class Identifier:
     Official codes are opaque values; several schemes, and several values of one scheme over time, may name one place.
 
     Attributes:
+        community: Partition key.
         scheme: ``ifc:GlobalId``, ``building_no``, ``real_estate_unit``, ``standard_address`` …
         source: Who said so.
         valid_from: Since when it has been its name; ``None`` when nobody said.
         valid_to: Until when; ``None`` while it is.
     """
 
+    community: str
     place: str
     scheme: str
     value: str
@@ -83,6 +86,7 @@ class Identifier:
 class Descent:
     """One place went over into another: ``kind`` is ``split`` or ``merge``."""
 
+    community: str
     predecessor: str
     successor: str
     kind: str

@@ -5,7 +5,7 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from gis import beidou
+from gis import beidou, geosot
 from gis.errors import BadInput
 from twin.spacecode import SpaceCode
 
@@ -19,6 +19,7 @@ def add_to(commands: Any) -> None:
     grid.add_argument("lat", type=float, help="latitude, degrees, CGCS2000")
     grid.add_argument("--level", type=int, default=7, help="1 to 10 (default: 7, a cell of about 7 m)")
     grid.add_argument("--height", type=float, metavar="M", help="ellipsoidal height, metres: prints the 3-D code")
+    grid.add_argument("--geosot", action="store_true", help="GeoSOT code (GB/T 40087) instead; --level 1 to 32")
     grid.set_defaults(run=_grid)
     parse = verbs.add_parser("parse", help="check a space code and print its parts as JSON")
     parse.add_argument("code")
@@ -26,7 +27,9 @@ def add_to(commands: Any) -> None:
 
 
 def _grid(arguments: Namespace) -> int:
-    if arguments.height is None:
+    if arguments.geosot:
+        print(geosot.encode(arguments.lon, arguments.lat, arguments.level))
+    elif arguments.height is None:
         print(beidou.encode(arguments.lon, arguments.lat, arguments.level))
     else:
         print(beidou.encode_3d(arguments.lon, arguments.lat, arguments.height, arguments.level))

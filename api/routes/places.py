@@ -96,7 +96,7 @@ class Name(BaseModel):
 async def identify(here: Here, code: str, name: Name) -> dict[str, Any]:
     """Give a place another name, or end one with ``valid_to``; refused (409) when another place bears it."""
     found = await asyncio.to_thread(_find, View(here, None, None), code)
-    given = Identifier(place=found.id, **name.model_dump())
+    given = Identifier(community=found.community, place=found.id, **name.model_dump())
 
     def work(transaction: Transaction) -> None:
         bearer = transaction.lookup(given.scheme, given.value)

@@ -20,7 +20,7 @@ def store(tmp_path):
     opened = EmbeddedStore(tmp_path / "twin.gpkg", load_catalogue())
     for number, key in enumerate((KEY, OTHER), start=1):
         place = Feature(layer="building", id=key, community="c", place=key, geometry=shapely.box(120, 30, 121, 31))
-        name = Identifier(place=key, scheme="building_no", value=f"AH-{number}")
+        name = Identifier(community="c1", place=key, scheme="building_no", value=f"AH-{number}")
         opened.write(lambda tx, place=place, name=name: (tx.put(place), tx.identify(name))).result()
     yield opened
     opened.close()

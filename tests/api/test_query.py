@@ -50,7 +50,9 @@ def _fill(service):
         ),
         Feature(layer="resident", id="R1", community="c1", place=ROOM, name="张某某"),
     )
-    service.store.write(lambda tx: tx.identify(Identifier(place=KEY, scheme="building_no", value="AH-001"))).result()
+    service.store.write(
+        lambda tx: tx.identify(Identifier(community="c1", place=KEY, scheme="building_no", value="AH-001"))
+    ).result()
     return service
 
 

@@ -284,7 +284,7 @@ def test_a_failing_work_is_undone_alone(store):
 
 def test_late_data_do_not_turn_the_latest_value_back(store):
     def observe(value, at):
-        return store.write(lambda tx: tx.observe(Latest("D-1", "temperature", value, at))).result()
+        return store.write(lambda tx: tx.observe(Latest("c1", "D-1", "temperature", value, at))).result()
 
     assert observe(20, NOON)
     assert not observe(10, NOON - HOUR)
@@ -334,7 +334,7 @@ def test_search_never_finds_personal_records_nor_superseded_names(store, clock):
 def test_an_identifier_of_two_places_names_neither(store):
     def work(tx):
         for place, number in (("B-0", "1"), ("B-1", "1"), ("B-1", "2")):
-            tx.identify(Identifier(place=place, scheme="building_no", value=number, source="a"))
+            tx.identify(Identifier(community="c1", place=place, scheme="building_no", value=number, source="a"))
         return tx.lookup("building_no", "1"), tx.lookup("building_no", "2"), tx.lookup("building_no", "3")
 
     assert store.write(work).result() == (None, "B-1", None)
@@ -347,7 +347,7 @@ def test_an_identifier_of_two_places_names_neither(store):
 
 
 def test_an_identifier_that_ended_is_remembered_but_names_nothing(store, clock):
-    old = Identifier(place="B-0", scheme="building_no", value="1", source="a", valid_from=NOON - HOUR)
+    old = Identifier(community="c1", place="B-0", scheme="building_no", value="1", source="a", valid_from=NOON - HOUR)
     store.write(lambda tx: tx.identify(old)).result()
     store.write(lambda tx: tx.identify(replace(old, valid_from=None, valid_to=NOON))).result()
     assert store.lookup("1") == []
@@ -355,7 +355,7 @@ def test_an_identifier_that_ended_is_remembered_but_names_nothing(store, clock):
 
 
 def test_descent_is_told_from_both_ends(store):
-    split = Descent("B-0", "B-1", "split", NOON)
+    split = Descent("c1", "B-0", "B-1", "split", NOON)
     store.write(lambda tx: tx.descend(split)).result()
     assert store.descent("B-0") == store.descent("B-1") == [split]
     assert store.descent("B-2") == []
@@ -445,12 +445,15 @@ def test_search_finds_places_by_the_beginning_of_an_identifier_and_exact_ones_fi
     put(store, building("A-0", name="甲"), building("B-0", name="乙"), building("C-0", name="丙"))
     names = (("A-0", "AH-010"), ("B-0", "AH-01"), ("C-0", "7"))
     store.write(
-        lambda tx: [tx.identify(Identifier(place=place, scheme="building_no", value=value)) for place, value in names]
+        lambda tx: [
+            tx.identify(Identifier(community="c1", place=place, scheme="building_no", value=value))
+            for place, value in names
+        ]
     ).result()
     assert ids_of(store.search("AH-01", 10)) == ["B-0", "A-0"]
     assert ids_of(store.search("ah-0", 10)) == ["B-0", "A-0"]
     assert ids_of(store.search("7", 10)) == ["C-0"]
-    ended = Identifier(place="A-0", scheme="building_no", value="AH-010", valid_to=NOON)
+    ended = Identifier(community="c1", place="A-0", scheme="building_no", value="AH-010", valid_to=NOON)
     store.write(lambda tx: tx.identify(ended)).result()
     assert ids_of(store.search("AH-01", 10)) == ["B-0"]
 

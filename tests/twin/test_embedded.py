@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pyogrio
@@ -213,3 +214,16 @@ def test_killed_at_any_moment_nothing_acknowledged_is_lost_and_nothing_is_double
         assert numbers[: acknowledged + 1] == list(range(acknowledged + 1))
         assert len(numbers) == len(set(numbers))
         acknowledged = len(numbers) - 1
+
+
+def test_a_file_that_another_process_holds_is_told_as_locked(path, monkeypatch):
+    monkeypatch.setattr("twin.embedded.store.BUSY_MS", 50)
+    store = EmbeddedStore(path, load_catalogue())
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable, match=r"store\.locked"):
+            fill(store)
+        other.execute("ROLLBACK")
+    fill(store)
+    assert store.counts() == {"building": 1}
+    store.close()

@@ -136,6 +136,7 @@ def event_of(row: sqlite3.Row) -> Event:
 def identifier_of(row: sqlite3.Row) -> Identifier:
     """Return the identifier of a row of ``identifier``."""
     return Identifier(
+        community=row["community"],
         place=row["place"],
         scheme=row["scheme"],
         value=row["value"],
@@ -147,12 +148,12 @@ def identifier_of(row: sqlite3.Row) -> Identifier:
 
 def descent_of(row: sqlite3.Row) -> Descent:
     """Return the descent of a row of ``descent``."""
-    return Descent(row["predecessor"], row["successor"], row["kind"], to_moment(row["at"]))
+    return Descent(row["community"], row["predecessor"], row["successor"], row["kind"], to_moment(row["at"]))
 
 
 def latest_of(row: sqlite3.Row) -> Latest:
     """Return the latest value of a row of ``latest``."""
-    return Latest(row["device"], row["name"], json.loads(row["value"]), to_moment(row["occurred_at"]))
+    return Latest(row["community"], row["device"], row["name"], json.loads(row["value"]), to_moment(row["occurred_at"]))
 
 
 def box(feature: Feature) -> tuple[int, ...] | None:

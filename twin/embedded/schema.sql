@@ -37,13 +37,13 @@ CREATE INDEX feature_recorded ON feature (recorded_at);
 CREATE INDEX feature_superseded ON feature (superseded_at) WHERE superseded_at IS NOT NULL;
 
 CREATE TABLE identifier (
-  scheme TEXT NOT NULL, value TEXT NOT NULL, place TEXT NOT NULL, source TEXT,
+  community TEXT NOT NULL, scheme TEXT NOT NULL, value TEXT NOT NULL, place TEXT NOT NULL, source TEXT,
   valid_from DATETIME, valid_to DATETIME, recorded_at DATETIME NOT NULL,
   PRIMARY KEY (scheme, value, place)) WITHOUT ROWID;
 CREATE INDEX identifier_place ON identifier (place);
 CREATE INDEX identifier_value ON identifier (value);
 CREATE TABLE descent (
-  predecessor TEXT NOT NULL, successor TEXT NOT NULL, kind TEXT NOT NULL, at DATETIME NOT NULL, recorded_at DATETIME NOT NULL,
+  community TEXT NOT NULL, predecessor TEXT NOT NULL, successor TEXT NOT NULL, kind TEXT NOT NULL, at DATETIME NOT NULL, recorded_at DATETIME NOT NULL,
   PRIMARY KEY (predecessor, successor)) WITHOUT ROWID;
 CREATE INDEX descent_successor ON descent (successor);
 
@@ -56,6 +56,6 @@ CREATE INDEX event_kind ON event (kind, seq) WHERE kind <> 'observation';
 -- One registered attribute table also keeps GDAL from listing the store's own tables beside the layers.
 INSERT INTO gpkg_contents (table_name, data_type, identifier, description) VALUES ('event', 'attributes', 'event', '事件日志 Event log');
 CREATE TABLE latest (
-  device TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, occurred_at DATETIME NOT NULL,
+  community TEXT NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, occurred_at DATETIME NOT NULL,
   PRIMARY KEY (device, name)) WITHOUT ROWID;
 CREATE TABLE layer_version (layer TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;

@@ -27,6 +27,8 @@ from twin.writer import Subscribers, Writer
 
 T = TypeVar("T")
 _POLL_S = 0.25  # how soon commits of another process reach our subscribers
+BUSY_MS = 10_000
+"""How long another process may hold the file before a write or an opening is refused."""
 
 
 class EmbeddedStore:
@@ -198,7 +200,7 @@ def _connect(uri: str, cache_kib: int = 8192) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     condition.install(connection)
     try:
-        for pragma in ("busy_timeout = 10000", f"cache_size = -{cache_kib}", "mmap_size = 268435456"):
+        for pragma in (f"busy_timeout = {BUSY_MS}", f"cache_size = -{cache_kib}", "mmap_size = 268435456"):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         connection.close()

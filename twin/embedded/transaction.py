@@ -52,10 +52,10 @@ class SqliteTransaction(Versions):
     def observe(self, latest: Latest) -> bool:
         """Keep the value if it is newer than the one kept; late data do not turn the clock back."""
         cursor = self._connection.execute(
-            "INSERT INTO latest VALUES (?,?,?,?) ON CONFLICT (device, name) DO UPDATE"
+            "INSERT INTO latest VALUES (?,?,?,?,?) ON CONFLICT (device, name) DO UPDATE"
             " SET value = excluded.value, occurred_at = excluded.occurred_at"
             " WHERE excluded.occurred_at >= latest.occurred_at",
-            (latest.device, latest.name, dump(latest.value), to_text(latest.occurred_at)),
+            (latest.community, latest.device, latest.name, dump(latest.value), to_text(latest.occurred_at)),
         )
         return cursor.rowcount > 0
 
@@ -66,10 +66,11 @@ class SqliteTransaction(Versions):
     def identify(self, identifier: Identifier) -> None:
         """Record another name of a place; the same name said again only updates its source and validity."""
         self._connection.execute(
-            "INSERT INTO identifier VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE"
+            "INSERT INTO identifier VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE"
             " SET source = excluded.source, valid_to = excluded.valid_to,"
             " valid_from = coalesce(excluded.valid_from, valid_from)",
             (
+                identifier.community,
                 identifier.scheme,
                 identifier.value,
                 identifier.place,
@@ -83,8 +84,15 @@ class SqliteTransaction(Versions):
     def descend(self, descent: Descent) -> None:
         """Record that one place went over into another."""
         self._connection.execute(
-            "INSERT INTO descent VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
-            (descent.predecessor, descent.successor, descent.kind, to_text(descent.at), to_text(self._now)),
+            "INSERT INTO descent VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+            (
+                descent.community,
+                descent.predecessor,
+                descent.successor,
+                descent.kind,
+                to_text(descent.at),
+                to_text(self._now),
+            ),
         )
 
     def lookup(self, scheme: str, value: str) -> str | None:

@@ -51,12 +51,12 @@ def identifier_of(row: DictRow) -> Identifier:
 
 def descent_of(row: DictRow) -> Descent:
     """Return the descent of a row of ``descent``."""
-    return Descent(row["predecessor"], row["successor"], row["kind"], row["at"])
+    return Descent(row["community"], row["predecessor"], row["successor"], row["kind"], row["at"])
 
 
 def latest_of(row: DictRow) -> Latest:
     """Return the latest value of a row of ``latest``."""
-    return Latest(row["device"], row["name"], row["value"], row["occurred_at"])
+    return Latest(row["community"], row["device"], row["name"], row["value"], row["occurred_at"])
 
 
 def vector(words: list[str]) -> str:

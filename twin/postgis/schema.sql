@@ -26,13 +26,13 @@ CREATE INDEX feature_recorded ON feature (recorded_at);
 CREATE INDEX feature_superseded ON feature (superseded_at) WHERE superseded_at IS NOT NULL;
 
 CREATE TABLE identifier (
-  scheme text COLLATE "C" NOT NULL, value text COLLATE "C" NOT NULL, place text COLLATE "C" NOT NULL,
+  community text COLLATE "C" NOT NULL, scheme text COLLATE "C" NOT NULL, value text COLLATE "C" NOT NULL, place text COLLATE "C" NOT NULL,
   source text COLLATE "C", valid_from timestamptz(3), valid_to timestamptz(3), recorded_at timestamptz(3) NOT NULL,
   PRIMARY KEY (scheme, value, place));
 CREATE INDEX identifier_place ON identifier (place);
 CREATE INDEX identifier_value ON identifier (value);
 CREATE TABLE descent (
-  predecessor text COLLATE "C" NOT NULL, successor text COLLATE "C" NOT NULL, kind text COLLATE "C" NOT NULL,
+  community text COLLATE "C" NOT NULL, predecessor text COLLATE "C" NOT NULL, successor text COLLATE "C" NOT NULL, kind text COLLATE "C" NOT NULL,
   at timestamptz(3) NOT NULL, recorded_at timestamptz(3) NOT NULL,
   PRIMARY KEY (predecessor, successor));
 CREATE INDEX descent_successor ON descent (successor);
@@ -45,7 +45,7 @@ CREATE TABLE event (
   UNIQUE (source, source_seq, community));
 CREATE INDEX event_kind ON event (kind, seq) WHERE kind <> 'observation';
 CREATE TABLE latest (
-  device text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL, value json NOT NULL,
+  community text COLLATE "C" NOT NULL, device text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL, value json NOT NULL,
   occurred_at timestamptz(3) NOT NULL,
   PRIMARY KEY (device, name));
 CREATE TABLE layer_version (layer text COLLATE "C" PRIMARY KEY, version bigint NOT NULL);

@@ -62,9 +62,10 @@ class PostgisTransaction(Versions):
     def observe(self, latest: Latest) -> bool:
         """Keep the value if it is newer than the one kept; late data do not turn the clock back."""
         return self._change(
-            "INSERT INTO latest VALUES (%s, %s, %s::json, %s) ON CONFLICT (device, name) DO UPDATE"
+            "INSERT INTO latest VALUES (%s, %s, %s, %s::json, %s) ON CONFLICT (device, name) DO UPDATE"
             " SET value = excluded.value, occurred_at = excluded.occurred_at"
             " WHERE excluded.occurred_at >= latest.occurred_at",
+            latest.community,
             latest.device,
             latest.name,
             dump(latest.value),
@@ -78,9 +79,11 @@ class PostgisTransaction(Versions):
     def identify(self, identifier: Identifier) -> None:
         """Record another name of a place; the same name said again only updates its source and validity."""
         self._change(
-            "INSERT INTO identifier VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (scheme, value, place) DO UPDATE"
+            "INSERT INTO identifier VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (scheme, value, place) DO UPDATE"
             " SET source = excluded.source, valid_to = excluded.valid_to,"
             " valid_from = coalesce(excluded.valid_from, identifier.valid_from)",
+            identifier.community,
             identifier.scheme,
             identifier.value,
             identifier.place,
@@ -93,7 +96,8 @@ class PostgisTransaction(Versions):
     def descend(self, descent: Descent) -> None:
         """Record that one place went over into another."""
         self._change(
-            "INSERT INTO descent VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            "INSERT INTO descent VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            descent.community,
             descent.predecessor,
             descent.successor,
             descent.kind,
