@@ -19,8 +19,8 @@ HEAD = """# Error codes
 Every fault that a person can mend is one of these. The command line prints it and ends with the exit status; the HTTP
 interface answers with the status (below `/ogc` with 400 instead of 422) and a problem document (RFC 9457) that carries
 `code`, `detail`, `cure` and the facts of the place where it happened (`file`, `line`, `global_id`, `row`, `field`,
-`parameter`). Codes are stable: programs may compare them. A code without status is a notice in the report of an import that went on. An ellipsis stands
-for what the message fills in. `make docs` writes this page.
+`parameter`). Codes are stable: programs may compare them. A code without status is a notice in the report of an import
+that went on. An ellipsis stands for what the message fills in. `make docs` writes this page.
 
 | code | HTTP | exit | meaning | cure |
 |---|---|---|---|---|
