@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import numpy as np
 import shapely
 
 from gis.errors import BadInput, Conflict
@@ -13,7 +14,7 @@ from twin.feature import Feature, PlaceDraft, RecordDraft
 from twin.geocode import with_address
 from twin.locate import Locator
 from twin.matching import Doubt
-from twin.minting import building_codes, derive_grid, mint_spaces, storey_key, unit_key
+from twin.minting import building_codes, derive_grid, is_building_sized, mint_spaces, storey_key, unit_key
 from twin.query import Query
 from twin.recognise import Recognition, recognise
 from twin.review import close, draft_of, pending, record_of
@@ -213,11 +214,16 @@ class _PlaceIntake:
         return draft.key
 
     def _mint(self, drafts: Sequence[PlaceDraft]) -> dict[str, str]:
-        placed = [draft for draft in drafts if draft.geometry is not None and draft.geometry.area > 0]
+        shapes = np.array([draft.geometry for draft in drafts], dtype=object)
+        placed = [
+            draft for draft, fits in zip(drafts, is_building_sized(shapes), strict=True) if fits and _has_area(draft)
+        ]
         have = {draft.key for draft in placed}
         for draft in drafts:
             if draft.key not in have:
-                self._taken.problems.append(f"building {draft.name or draft.key} has no footprint and got no code")
+                self._taken.problems.append(
+                    f"building {draft.name or draft.key} has no footprint of a building's size and got no code"
+                )
         footprints = [draft.geometry for draft in placed if draft.geometry is not None]
         grids = {derive_grid(footprint) for footprint in footprints}
         minted = [key for grid in sorted(grids) for key in self._transaction.minted(grid)]
@@ -369,6 +375,10 @@ class _PlaceIntake:
                     community=feature.community, place=feature.id, scheme=scheme, value=value, source=self._batch.source
                 )
             )
+
+
+def _has_area(draft: PlaceDraft) -> bool:
+    return draft.geometry is not None and draft.geometry.area > 0
 
 
 def _derived(place: PlaceDraft | Feature) -> bool:

@@ -19,6 +19,9 @@ from gis.errors import BadInput, Conflict
 from twin.feature import PlaceDraft
 from twin.spacecode import GRID_LEVEL, door_segment, offset_segment
 
+WIDEST_DEG = 0.1
+"""About 10 km; what spans more is a mistake or lies across the 180th meridian."""
+
 _DISCRIMINATORS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OFFSET_CELLS_PER_DEGREE = 3600 * 32
 _SNAP = 1e-6
@@ -180,7 +183,26 @@ def _footprints(footprints: Sequence[BaseGeometry]) -> npt.NDArray[np.object_]:
             "Give a polygon in CRS84 degrees.",
             index=int(bare[0]),
         )
+    wide = np.flatnonzero(~is_building_sized(shapes))
+    if wide.size:
+        raise BadInput(
+            "code.too_wide",
+            f"Footprint {wide[0]} is wider than {WIDEST_DEG} degrees.",
+            "Look for a mistyped corner; an outline across the 180th meridian must be cut there.",
+            index=int(wide[0]),
+        )
     return shapes
+
+
+def is_building_sized(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+    """Tell of each CRS84 footprint whether it is no wider than :data:`WIDEST_DEG`, as every building on earth is.
+
+    >>> across = shapely.Polygon([(179.9999, 0), (-179.9999, 0), (-179.9999, 0.001)])
+    >>> is_building_sized(np.array([shapely.box(120, 30, 120.001, 30.001), across, None])).tolist()
+    [True, False, True]
+    """
+    west, south, east, north = shapely.bounds(shapes).reshape(-1, 4).T
+    return ~(np.maximum(east - west, north - south) > WIDEST_DEG)
 
 
 def _anchor_codes(shapes: npt.NDArray[np.object_], level: int) -> npt.NDArray[np.str_]:

@@ -17,6 +17,7 @@ from twin.embedded import EmbeddedStore
 from twin.feature import PlaceDraft, RecordDraft
 from twin.intake import Batch, decide, take_places, take_records
 from twin.query import Query
+from twin.spacecode import SpaceCode
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LON, LAT = 120.2, 30.3
@@ -285,6 +286,22 @@ def test_a_building_without_footprint_is_reported_and_the_rest_goes_on(twin):
     taken = twin.take(house("a"), house("b", geometry=None, name="无名"))
     assert list(taken.codes) == ["a"]
     assert "无名 has no footprint" in taken.problems[0]
+
+
+def test_an_outline_across_the_180th_meridian_gets_no_code_and_the_rest_goes_on(twin):
+    across = shapely.Polygon([(179.9999, 0), (-179.9999, 0), (-179.9999, 0.001)])
+    line = shapely.Polygon([(LON, LAT), (LON + 30 * M, LAT), (LON, LAT)])
+    taken = twin.take(house("a"), house("b", geometry=across, name="跨线"), house("c", geometry=line, name="一线"))
+    assert list(taken.codes) == ["a"]
+    assert len(taken.problems) == 2
+
+
+def test_a_footprint_that_crosses_itself_still_gets_a_code_in_its_place(twin):
+    bow = shapely.Polygon([(LON, LAT), (LON + 40 * M, LAT + 12 * M), (LON + 40 * M, LAT), (LON, LAT + 20 * M)])
+    (code,) = twin.take(house("bow", geometry=bow)).codes.values()
+    west, south, east, north = SpaceCode(code).parts()["bounds"]
+    assert shapely.box(west, south, east, north).distance(bow) < 8 * M
+    assert twin.take(house("bow", geometry=bow)).codes == {"bow": code}
 
 
 def test_a_storey_without_building_is_refused_and_nothing_is_stored(twin):
