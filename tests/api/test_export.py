@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -361,19 +362,29 @@ def test_a_city_model_of_one_storey_brings_the_places_above_along(made, modelled
 # --- GLB and 3D Tiles -----------------------------------------------------------------------------------------------
 
 
+@cache
 def npm(package):
-    """Return the folder of an npm package, installed at first use into a cache of this checkout; skip without it."""
+    """Return the folder of an npm package, installed at first use into a cache of this checkout, or why not."""
     folder = ROOT / ".lifang" / "npm" / package
     found = folder / "node_modules" / package
     if not (shutil.which("npm") and shutil.which("node")):
-        pytest.skip("node and npm are not installed (Debian: npm)")
+        return "node and npm are not installed (Debian: npm)"
     if not found.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--no-save", package]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-        if done.returncode:
-            reason = next((line for line in done.stderr.splitlines() if "npm error" in line), "")
-            pytest.skip(f"{package} could not be installed: {reason}")
+        patience = ("--fetch-retries", "1", "--fetch-timeout", "20000", "--no-audit", "--no-fund", "--no-save")
+        command = ["npm", "install", "--prefix", folder, *patience, package]
+        try:
+            subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        except subprocess.SubprocessError as error:
+            return f"{package} could not be installed: {error}"
+    return found
+
+
+def installed(package):
+    """Return the folder of an npm package, or skip with the reason why there is none; asked for once a run."""
+    found = npm(package)
+    if isinstance(found, str):
+        pytest.skip(found)
     return found
 
 
@@ -385,7 +396,7 @@ validator.validateBytes(bytes).then((report) => console.log(JSON.stringify(repor
 
 
 def glb_issues(path):
-    command = ["node", "-e", VALIDATE, npm("gltf-validator"), path]
+    command = ["node", "-e", VALIDATE, installed("gltf-validator"), path]
     report = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return report["issues"]["messages"], report["info"]
 
@@ -423,17 +434,6 @@ def test_a_tileset_keeps_the_rules_of_3d_tiles(made):
     turn = np.array(root["transform"]).reshape(4, 4).T[:3, :3]
     assert turn @ turn.T == pytest.approx(np.eye(3), abs=1e-12)
     assert np.linalg.det(turn) == pytest.approx(1)
-
-
-def test_the_3d_tiles_validator_finds_nothing(tmp_path, made):
-    package = npm("3d-tiles-validator")
-    with zipfile.ZipFile(io.BytesIO(made("3dtiles", "space"))) as archive:
-        archive.extractall(tmp_path)
-    command = ["node", package / "build" / "main.js", "--tilesetFile", tmp_path / "tileset.json",
-               "--reportFile", tmp_path / "report.json"]  # fmt: skip
-    subprocess.run(command, capture_output=True, check=True, timeout=300)
-    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
-    assert report["numErrors"] == 0, report
 
 
 # --- IFC ------------------------------------------------------------------------------------------------------------
