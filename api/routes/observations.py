@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.alarms import alarm_messages
 from api.state import Here
+from api.view import Seen
 from twin.query import Query
 
 router = APIRouter(tags=["live"])
@@ -54,14 +55,13 @@ async def observe(here: Here, batch: Batch) -> dict[str, Any]:
 
 @router.get("/v1/alarms")
 def alarms(
-    here: Here,
+    seen: Seen,
     state: Annotated[
         Literal["active", "open"], Parameter(description="open: active or not yet acknowledged.")
     ] = "open",
 ) -> dict[str, Any]:
     """Return the alarms on the operator's list: worst first, then unacknowledged, then newest."""
-    records = here.access.find(Query(layers=("alarm",))).features
-    shown = [record for record in records if state == "open" or record.attributes["active"]]
+    shown = [record for record in seen.find("alarm") if state == "open" or record.attributes["active"]]
     shown.sort(key=lambda record: record.attributes["raised_at"], reverse=True)
     shown.sort(
         key=lambda record: (
@@ -70,7 +70,7 @@ def alarms(
             record.attributes["acknowledged"],
         )
     )
-    return {"alarms": alarm_messages(here, shown)}
+    return {"alarms": alarm_messages(seen.here, shown)}
 
 
 @router.post("/v1/alarms/{alarm_id}/acknowledge")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from layers.alarm.rules import Alarm
@@ -27,8 +27,13 @@ def updated(record: Feature, alarm: Alarm, now: datetime) -> Feature:
 
     A device whose clock runs ahead still alarms now.
     """
-    state = {name: value.isoformat() if name in _TIMES and value else value for name, value in asdict(alarm).items()}
+    state = {name: _utc(value) if name in _TIMES and value else value for name, value in asdict(alarm).items()}
     return replace(record, attributes={**record.attributes, **state}, valid_from=min(alarm.changed_at, now))
+
+
+def _utc(moment: datetime) -> str:
+    """Return a moment in one spelling, so that texts sort and compare as times do whatever zone a device wrote."""
+    return moment.astimezone(UTC).isoformat()
 
 
 def alarm_of(record: Feature) -> Alarm:

@@ -107,6 +107,21 @@ def test_ten_reports_of_one_fire_are_one_alarm_with_count_ten(live):
     assert alarm["count"] == 10
 
 
+def test_what_was_wrong_last_night_can_be_asked_in_the_morning(live):
+    post(live, observation(minutes=-600, number=1))
+    post(live, observation(result=False, minutes=-500, number=2))
+    live.client.post("/v1/alarms/D-1:fire_smoke/acknowledge", json={"by": "王"})
+    assert alarms(live) == []
+    then = (NOON + timedelta(minutes=-550)).isoformat()
+    (alarm,) = live.client.get("/v1/alarms", params={"at": then}).json()["alarms"]
+    assert (alarm["id"], alarm["active"]) == ("D-1:fire_smoke", True)
+
+
+def test_times_are_spelt_alike_whatever_zone_a_device_writes(live):
+    post(live, observation(phenomenonTime="2026-11-21T08:00:00+08:00"))
+    assert alarms(live)[0]["raised_at"] == "2026-11-21T00:00:00+00:00"
+
+
 def test_a_late_all_clear_does_not_clear_what_came_after_it(live):
     post(live, observation(result=True, minutes=10))
     post(live, observation(result=False, minutes=5))
