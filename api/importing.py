@@ -1,7 +1,6 @@
 """Files into the twin: the one path that the command line, the sample community and the API share."""
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -300,8 +299,16 @@ def _report(path: Path, taken: Taken, notices: list[str], receipt: Any = None) -
     return Report(path.name, counts, notices + taken.problems, receipt, taken.changes)
 
 
-def _summarised(notices: list[LifangError], most: int = 20) -> list[str]:
-    """Return the notices, equal kinds counted once they become many."""
-    lines = [str(notice) for notice in notices[:most]]
-    rest = Counter(notice.code for notice in notices[most:])
-    return lines + [f"{code}: {count} more" for code, count in rest.items()]
+def _summarised(notices: list[LifangError]) -> list[str]:
+    """Return one line for each kind of fault in each field: the first of its kind, and how many more there are.
+
+    >>> _summarised([BadInput("layer.bad_value", f"Row {n}: bad.", field="use") for n in (2, 3, 4)])
+    ['layer.bad_value: Row 2: bad. (and 2 more like it)']
+    """
+    kinds: dict[tuple[str, object], list[LifangError]] = {}
+    for notice in notices:
+        kinds.setdefault((notice.code, notice.facts.get("field")), []).append(notice)
+    return [
+        f"{alike[0]} (and {len(alike) - 1} more like it)" if len(alike) > 1 else str(alike[0])
+        for alike in kinds.values()
+    ]

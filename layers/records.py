@@ -21,6 +21,9 @@ __all__ = ["ColumnMap", "OnProblem", "building_drafts", "map_columns", "record_d
 OnProblem = Callable[[LifangError], None]
 """Called with each cell or row that cannot be used; the work goes on."""
 
+AS_WRITTEN = "（原值）"
+"""Marks a column whose cell could not be read as the field's value."""
+
 _STOREY_HEIGHT_M = 3.0
 _SHAPES = {
     "polygon": {"Polygon", "MultiPolygon"},
@@ -81,18 +84,22 @@ class _Reader:
 
     def _values(self, row: Row) -> dict[str, Any]:
         values: dict[str, Any] = {}
+        unread: dict[str, Any] = {}
         for column, field in self.columns.fields.items():
+            written = row.properties.get(column)
             try:
-                value = typed(field, row.properties.get(column))
+                value = typed(field, written)
             except ValueError as error:
                 self._tell(row, "layer.bad_value", f"{column}: {error}", f"Mend {column} in this row.", field.name)
+                if field.grade in {"P0", "P1"}:  # undeclared columns are not masked, so personal ones stay out
+                    unread[f"{column}{AS_WRITTEN}"] = written
                 continue
             if value is not None:
                 values[field.name] = value
         # An address says where, and is kept as it was written too: the twin may not know it yet.
         addresses = [column for column, role in self.columns.places.items() if role == "address"]
         kept = {name: row.properties.get(name) for name in (*self.columns.others, *addresses)}
-        return {name: value for name, value in kept.items() if value is not None} | values
+        return {name: value for name, value in kept.items() if value is not None} | unread | values
 
     def _where(self, row: Row) -> dict[str, Any]:
         where: dict[str, Any] = {}
@@ -129,8 +136,8 @@ class _Reader:
 def record_drafts(layer: Layer, rows: Iterable[Row], column_map: ColumnMap, on_problem: OnProblem) -> list[RecordDraft]:
     """Return a draft of each row that can be used.
 
-    A cell that cannot be read is reported and left empty; a row without its id, without another required value,
-    with an id seen before, or with a shape the layer does not hold is reported and left out.
+    A cell that cannot be read is reported, and kept as written beside the field; a row without its id, without another
+    required value, with an id seen before, or with a shape the layer does not hold is reported and left out.
 
     Raises:
         BadInput: ``layer.no_id_field``: records need an id that stays the same when the file comes again.
@@ -142,7 +149,7 @@ def record_drafts(layer: Layer, rows: Iterable[Row], column_map: ColumnMap, on_p
     layer.bad_value: Row 2: 压力: 'high' is not a number. Mend 压力 in this row.
     layer.no_value: Row 3: hydrant_no is required; the row is left out.
     >>> [(draft.id, dict(draft.attributes)) for draft in drafts]
-    [('X1', {'hydrant_no': 'X1'})]
+    [('X1', {'压力（原值）': 'high', 'hydrant_no': 'X1'})]
     """
     if layer.id_field is None:
         raise BadInput(

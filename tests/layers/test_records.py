@@ -86,6 +86,20 @@ def test_a_life_cycle_stage_is_read_in_either_language():
     assert [draft.stage for draft in building_drafts(layer, rows, columns, print)] == ["operation", "construction"]
 
 
+def test_what_cannot_be_read_is_reported_and_kept_as_written_unless_it_is_personal():
+    layer, told = CATALOGUE["street"], []
+    columns = map_columns(layer, ["道路编号", "道路等级"])
+    (street,) = record_drafts(
+        layer, [Row(2, None, None, {"道路编号": "R1", "道路等级": "residential"})], columns, told.append
+    )
+    assert street.attributes == {"street_no": "R1", "道路等级（原值）": "residential"}
+    assert [problem.code for problem in told] == ["layer.bad_value"]
+    staff = CATALOGUE["resident"]
+    columns = map_columns(staff, ["人员编号", "年龄"])
+    (person,) = record_drafts(staff, [Row(2, None, None, {"人员编号": "P1", "年龄": "不详"})], columns, told.append)
+    assert "不详" not in person.attributes.values()
+
+
 def test_a_building_needs_no_number_because_its_footprint_names_it():
     layer, house = CATALOGUE["building"], shapely.box(120, 30, 120.001, 30.001)
     (draft,) = building_drafts(layer, [Row(7, house, None, {"name": "Stade"})], map_columns(layer, ["name"]), print)
