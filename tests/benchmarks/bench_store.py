@@ -32,6 +32,7 @@ from twin.embedded.gpkg import encode_geometry
 from twin.embedded.rows import COLUMNS, box, degree_box, to_text
 from twin.feature import Feature
 from twin.query import Query
+from twin.versions import stated
 
 PLACES = int(os.environ.get("LIFANG_BENCH_PLACES", "1000000"))
 PER_COMMUNITY = 1000
@@ -70,11 +71,6 @@ def timed(ask: Callable[[], object]) -> float:
     started = time.perf_counter()
     ask()
     return (time.perf_counter() - started) * 1000
-
-
-def median_and_worst(asks: list[Callable[[], object]]) -> tuple[float, float, float]:
-    taken = [timed(ask) for ask in asks]
-    return float(np.percentile(taken, 50)), float(np.percentile(taken, 99)), float(np.mean(taken))
 
 
 def questions() -> dict[str, list[tuple]]:
@@ -197,6 +193,11 @@ def put_rate(store) -> float:
     return len(fresh) / (time.perf_counter() - started)
 
 
+def columns_of(one: Feature, moment: object, geometry: object) -> tuple:
+    """The values of a store's columns, as it would write them."""
+    return (*stated(one), moment, None, moment, geometry)
+
+
 def chunks(size: int = 20_000) -> Iterator[list[Feature]]:
     for start in range(0, PLACES, size):
         yield [place(number) for number in range(start, min(start + size, PLACES))]
@@ -214,19 +215,7 @@ def fill_embedded(path: Path) -> None:
             for one in features:
                 fid += 1
                 since = to_text(SINCE)
-                fixed = (
-                    one.layer,
-                    one.id,
-                    one.community,
-                    one.name,
-                    one.place,
-                    None,
-                    one.storey,
-                    one.z_min_m,
-                    one.z_max_m,
-                )
-                told = (None, json.dumps(one.attributes, ensure_ascii=False), one.source, None, one.batch)
-                rows.append((fid, *fixed, *told, since, None, since, encode_geometry(one.geometry)))
+                rows.append((fid, *columns_of(one, since, encode_geometry(one.geometry))))
                 boxes.append((fid, *box(one)))
             connection.executemany(f"INSERT INTO feature (fid, {names}) VALUES (?, {marks})", rows)
             connection.executemany("INSERT INTO feature_box VALUES (?,?,?,?,?,?,?,?,?)", boxes)
@@ -238,20 +227,8 @@ def fill_postgis(connection) -> None:
     with connection.cursor() as cursor, cursor.copy(f"COPY feature ({names}) FROM STDIN") as copy:
         for features in chunks():
             for one in features:
-                fixed = (
-                    one.layer,
-                    one.id,
-                    one.community,
-                    one.name,
-                    one.place,
-                    None,
-                    one.storey,
-                    one.z_min_m,
-                    one.z_max_m,
-                )
-                told = (None, json.dumps(one.attributes, ensure_ascii=False), one.source, None, one.batch)
                 wkb = shapely.to_wkb(shapely.set_srid(one.geometry, 4326), hex=True, include_srid=True)
-                copy.write_row((*fixed, *told, SINCE, None, SINCE, wkb))
+                copy.write_row(columns_of(one, SINCE, wkb))
     connection.execute("INSERT INTO layer_version VALUES ('building', 1), ('space', 1)")
     connection.execute("UPDATE clock SET recorded_at = %s", (SINCE,))
     connection.commit()
