@@ -17,12 +17,12 @@ router = APIRouter(tags=["live"])
     "/v1/stream",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"text/event-stream": {}}, "description": "hello, observations, alarm, change, resync"}
+        200: {"content": {"text/event-stream": {}}, "description": "hello, observations, alarm, change, undo, resync"}
     },
 )
 async def stream(
     here: Here,
-    kinds: Annotated[str | None, Parameter(description="observations,alarm,change; all when left out.")] = None,
+    kinds: Annotated[str | None, Parameter(description="observations,alarm,change,undo; all when left out.")] = None,
     after: Annotated[int | None, Parameter(ge=0, description="Resume behind this sequence number.")] = None,
     last_event_id: Annotated[str | None, Header(description="The same, as browsers send it.")] = None,
 ) -> StreamingResponse:

@@ -239,7 +239,7 @@ export function createModel(store, api) {
     if (pending) return void pending.push([kind, data]);
     if (kind === "alarm") put(data);
     else if (kind === "observations") observe(data.items);
-    else if (kind === "change") void changed(data.layers);
+    else if (kind === "change" || kind === "undo") void changed(data.layers);
     return undefined;
   }
 
