@@ -7,6 +7,7 @@ from gis.errors import BadInput
 from twin.division import AdminCode
 from twin.feature import Feature
 from twin.geocode import INSIDE, Geocoder
+from twin.spacecode import building_of
 
 
 def geocoder(seen: View, **buildings: Any) -> Geocoder:
@@ -21,13 +22,8 @@ def address_of(seen: View, place: Feature) -> str | None:
     given = place.attributes.get("address")
     if given and place.attributes.get("address_source") is None:
         return str(given)
-    address = geocoder(seen, ids=(building_of(place),)).address_of(place)
+    address = geocoder(seen, ids=(building_of(place.id),)).address_of(place)
     return None if address is None else address.text()
-
-
-def building_of(place: Feature) -> str:
-    """Return the key of the building a place stands in."""
-    return "-".join(place.id.split("-")[:2])
 
 
 def divisions_of(seen: View, place: Feature) -> list[dict[str, str | None]]:

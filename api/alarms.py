@@ -4,25 +4,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.state import Services
-from layers.alarm.record import message_of
+from layers.alarm.record import message_of, named_places, place_name
 from twin.feature import Feature
 from twin.query import Query
 
 
 def alarm_messages(here: Services, records: Sequence[Feature]) -> list[dict[str, Any]]:
     """Return the messages of records of the ``alarm`` layer."""
-    names = _place_names(here, records)
-    return [dict(message_of(record, names.get(record.place or ""))) for record in records]
+    names = _names(here, {record.place for record in records if record.place})
+    return [
+        dict(message_of(record, None if record.place is None else place_name(record.place, names)))
+        for record in records
+    ]
 
 
-def _place_names(here: Services, records: Sequence[Feature]) -> dict[str, str]:
-    keys = {record.place for record in records if record.place}
-    wanted = keys | {"-".join(key.split("-")[:2]) for key in keys}
+def _names(here: Services, keys: set[str]) -> dict[str, str | None]:
+    """Return the names of the places that alarms are told by, all in one query."""
+    wanted = sorted({place for key in keys for _, place in named_places(key)})
     if not wanted:
         return {}
-    places = here.store.find(Query(layers=("building", "space"), ids=tuple(sorted(wanted)))).features
-    named = {place.id: place.name for place in places if place.name}
-    return {
-        key: " ".join(dict.fromkeys(n for n in (named.get("-".join(key.split("-")[:2])), named.get(key)) if n))
-        for key in keys
-    }
+    found = here.store.find(Query(layers=("building", "space"), ids=tuple(wanted))).features
+    return {place.id: place.name for place in found}

@@ -9,7 +9,7 @@ from typing import Any
 
 from gis.errors import BadInput, LifangError, NotFound
 from layers.alarm import acknowledge, clear, raise_again, raise_new
-from layers.alarm.record import alarm_of, feature_of, message_of, updated
+from layers.alarm.record import alarm_of, feature_of, message_of, named_places, place_name, updated
 from layers.device.types import DeviceType
 from layers.observation.decode import Observation, check, decode
 from twin.feature import Feature
@@ -216,10 +216,5 @@ def _reports(kind: DeviceType) -> bool:
 
 
 def _place(transaction: Transaction, key: str) -> str | None:
-    """Return how people call a place: the building's name and the room's."""
-    names = []
-    for layer, code in (("building", "-".join(key.split("-")[:2])), ("space", key)):
-        found = transaction.current(layer, code)
-        if found is not None and found.name:
-            names.append(found.name)
-    return " ".join(names) or None
+    found = {place: transaction.current(layer, place) for layer, place in named_places(key)}
+    return place_name(key, {place: feature.name for place, feature in found.items() if feature is not None})

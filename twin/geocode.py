@@ -10,7 +10,7 @@ from gis.errors import BadInput
 from twin.address import Address, normalise
 from twin.address_words import number
 from twin.feature import Feature
-from twin.spacecode import SpaceCode
+from twin.spacecode import SpaceCode, building_of
 
 INSIDE = ("unit", "storey", "space")
 _DERIVED = "derived"
@@ -67,7 +67,7 @@ class Geocoder:
 
         A room without door number has the address of its storey.
         """
-        known = self._buildings.get("-".join(place.id.split("-")[:2]))
+        known = self._buildings.get(building_of(place.id))
         if known is None or not known[1].text():
             return None
         local = _within(known[1], place)

@@ -13,7 +13,7 @@ from twin.feature import Feature, RecordDraft
 from twin.geocode import INSIDE, Geocoder
 from twin.minting import room_key, storey_key, unit_key
 from twin.rooms import RoomIndex
-from twin.spacecode import SpaceCode
+from twin.spacecode import SpaceCode, building_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Locator:
         inside: dict[str, list[Feature]] = defaultdict(list)
         for place in self._places.values():
             if place.layer in INSIDE:
-                inside["-".join(place.id.split("-")[:2])].append(place)
+                inside[building_of(place.id)].append(place)
         buildings = [place for place in self._places.values() if place.layer == "building"]
         self._geocoder = Geocoder((), buildings, lambda building: inside[building])
 

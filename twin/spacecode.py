@@ -202,6 +202,15 @@ class SpaceCode:
         return self.key.rpartition("-")[2]
 
 
+def building_of(key: str) -> str:
+    """Return the key of the building that a key of a place lies in; keys are taken as they are, not checked.
+
+    >>> building_of("N51H0429733232-0-U01-F05-R0501"), building_of("N51H0429733232-0")
+    ('N51H0429733232-0', 'N51H0429733232-0')
+    """
+    return "-".join(key.split("-")[:2])
+
+
 def check_character(body: str) -> str:
     """Return the ISO 7064 MOD 37,36 check character of upper-case alphanumerics.
 

@@ -3,7 +3,7 @@
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -90,6 +90,11 @@ class Progress:
         if self._tty:
             sys.stderr.write(f"\r\033[K  {step} {share:4.0%}")
             sys.stderr.flush()
+
+    def warn(self, lines: Iterable[str]) -> None:
+        """Write what a person should know about the work just told."""
+        for line in lines:
+            sys.stderr.write(f"  ! {line}\n")
 
     def say(self, line: str) -> None:
         """Write one finished line with the seconds since the start."""

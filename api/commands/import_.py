@@ -57,8 +57,7 @@ def add_to(commands: Any) -> None:
 def _identifiers(arguments: Namespace) -> int:
     with opened(settings(store=arguments.store)) as (store, _catalogue):
         named = import_identifiers(store, arguments.file, arguments.encoding)
-    for problem in named.problems:
-        sys.stderr.write(f"  ! {problem}\n")
+    Progress().warn(named.problems)
     print(f"{named.taken} names")
     return 0 if named.taken or not named.problems else 2
 
@@ -131,8 +130,7 @@ def _each(arguments: Namespace, take: Any) -> int:
             )
             for change in report.changes if arguments.dry_run else ():
                 print(_told(change))
-            for warning in report.warnings:
-                sys.stderr.write(f"  ! {warning}\n")
+            progress.warn(report.warnings)
     return status
 
 

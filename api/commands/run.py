@@ -1,7 +1,6 @@
 """``lifang run``: everything at once: the sample community, the service, and devices that report to it."""
 
 import hashlib
-import sys
 import threading
 from argparse import Namespace
 from datetime import UTC, datetime
@@ -65,8 +64,7 @@ def fill(store: Store, catalogue: Catalogue, chosen: Settings, progress: Progres
                 file.path, file.layer, table=file.options.get("table"), encoding=file.options.get("encoding")
             )
         progress.say(f"{number}/{len(files.files)} {file.path.name}: {report.summary()}")
-        for warning in report.warnings:
-            sys.stderr.write(f"  ! {warning}\n")
+        progress.warn(report.warnings)
     now = datetime.now(UTC)
     done = NewEvent(
         kind="change",

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from fastapi import Query as Parameter
 
-from api.addresses import address_of, building_of, geocoder
+from api.addresses import address_of, geocoder
 from api.parameters import numbers
 from api.view import Seen, View
 from gis.errors import BadInput, NotFound
@@ -13,6 +13,7 @@ from twin.address import Address, normalise
 from twin.feature import Feature
 from twin.geocode import INSIDE, Match
 from twin.rooms import RoomIndex
+from twin.spacecode import building_of
 
 router = APIRouter(tags=["addresses"])
 
@@ -74,7 +75,7 @@ def _place(seen: View, place: Feature) -> dict[str, Any]:
 def _center(seen: View, place: Feature) -> list[float] | None:
     """Return the position of a place, of its building where it has none itself."""
     geometry = place.geometry
-    if geometry is None and building_of(place) != place.id:
-        geometry = next((one.geometry for one in seen.find("building", ids=(building_of(place),))), None)
+    if geometry is None and building_of(place.id) != place.id:
+        geometry = next((one.geometry for one in seen.find("building", ids=(building_of(place.id),))), None)
     point = None if geometry is None else geometry.representative_point()
     return None if point is None else [point.x, point.y]

@@ -8,6 +8,7 @@ from typing import Any
 from layers.alarm.rules import Alarm
 from layers.device.types import AlarmType
 from twin.feature import Feature
+from twin.spacecode import building_of
 
 _TIMES = ("raised_at", "changed_at", "cleared_at", "acknowledged_at")
 _NAMES = tuple(field.name for field in fields(Alarm))
@@ -42,6 +43,17 @@ def alarm_of(record: Feature) -> Alarm:
     for name in _TIMES:
         values[name] = None if values[name] is None else datetime.fromisoformat(values[name])
     return Alarm(**values)
+
+
+def named_places(key: str) -> tuple[tuple[str, str], ...]:
+    """Return layer and key of the places whose names people call a place by: its building, and the room itself."""
+    building = building_of(key)
+    return (("building", building),) if key == building else (("building", building), ("space", key))
+
+
+def place_name(key: str, names: Mapping[str, str | None]) -> str | None:
+    """Return how people call a place, from the names of its :func:`named_places` by key; ``None`` if none has one."""
+    return " ".join(name for _, place in named_places(key) if (name := names.get(place))) or None
 
 
 def message_of(record: Feature, place_name: str | None) -> Mapping[str, Any]:

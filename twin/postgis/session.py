@@ -8,7 +8,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from twin.declaration import Catalogue
-from twin.postgis.connection import Connection, connect, translate
+from twin.postgis.connection import connect, translate
 from twin.postgis.select import rows
 from twin.postgis.transaction import PostgisTransaction
 from twin.versions import to_milliseconds
@@ -96,9 +96,3 @@ class PostgisSession:
 
     def rest(self) -> None:
         """Do nothing: PostgreSQL tidies up by itself."""
-
-
-def last_recorded(connection: Connection) -> datetime:
-    """Return the moment of the last transaction of any process."""
-    moment: datetime = rows(connection, "SELECT recorded_at FROM clock")[0]["recorded_at"]
-    return moment
