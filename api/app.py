@@ -58,11 +58,12 @@ def create_app(
     app: FastAPI = FastAPIOffline(
         title="Lifang 里坊", version=VERSION, description=_ABOUT, docs_url="/docs", redoc_url=None, lifespan=lifespan
     )
-    access = Access(store, catalogue)
+    shown = catalogue.shown()
+    access = Access(store, shown)
     app.state.services = Services(
         store=store,
         access=access,
-        catalogue=catalogue,
+        catalogue=shown,
         types=types,
         ingest=Ingest(store, types, clock),
         hub=hub,

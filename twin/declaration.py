@@ -83,7 +83,8 @@ class Layer(_Model):
         kind: ``place`` (the id is a space code), ``record``, or ``derived`` (computed from ``derived_from``).
         geometry: Geometry the layer holds; ``none`` when records are placed by code only.
         access: ``open``: every field of grade P0 and P1 may be read; ``aggregate``: only counts and sums of
-            groups large enough to hide persons may leave the store.
+            groups large enough to hide persons may leave the store; ``private``: the service's own notes, with
+            history like everything else, which no face knows of.
         id_field: Column of a planner's file that holds the id.
         group: Heading in the layer list.
     """
@@ -93,7 +94,7 @@ class Layer(_Model):
     kind: Literal["place", "record", "derived"] = "record"
     group: Text
     geometry: Literal["polygon", "line", "point", "any", "none"]
-    access: Literal["open", "aggregate"] = "open"
+    access: Literal["open", "aggregate", "private"] = "open"
     derived_from: str | None = None
     id_field: str | None = None
     fields: tuple[FieldDeclaration, ...] = ()
@@ -124,6 +125,10 @@ class Catalogue(Mapping[str, Layer]):
         self._layers = MappingProxyType({layer.name: layer for layer in ordered})
         if len(self._layers) != len(ordered):
             raise BadInput("layer.twice", "Two layers are declared with one name.", "Rename one of the files.")
+
+    def shown(self) -> "Catalogue":
+        """Return the layers that faces may know of: all but the private ones."""
+        return Catalogue(layer for layer in self._layers.values() if layer.access != "private")
 
     def __getitem__(self, name: str) -> Layer:
         """Return the layer of this name, or raise ``layer.unknown`` naming the known ones."""

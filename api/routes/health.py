@@ -13,11 +13,12 @@ router = APIRouter(tags=["service"])
 @router.get("/v1/health")
 def health(here: Here) -> dict[str, Any]:
     """Return the state of the service: its newest event and how many features each layer holds."""
+    counts = {name: count for name, count in here.store.counts().items() if name in here.catalogue}
     return {
         "status": "ok",
         "version": VERSION,
         "seq": here.store.last_seq(),
-        "counts": dict(here.store.counts()),
+        "counts": counts,
         "stream": {"subscribers": here.hub.subscribers, "resynced": here.hub.dropped},
     }
 

@@ -13,6 +13,7 @@ import uvicorn
 from api.app import create_app
 from layers.catalogue import load_catalogue
 from layers.device.types import load_device_types
+from twin.declaration import Catalogue
 from twin.embedded import EmbeddedStore
 
 
@@ -29,8 +30,8 @@ class Service:
 
 
 @contextmanager
-def serving(path: Path) -> Iterator[Service]:
-    catalogue = load_catalogue()
+def serving(path: Path, catalogue: Catalogue | None = None) -> Iterator[Service]:
+    catalogue = catalogue or load_catalogue()
     store = EmbeddedStore(path, catalogue)
     app = create_app(store, catalogue, load_device_types(), public_origin="http://127.0.0.1")
     server = uvicorn.Server(
@@ -61,4 +62,4 @@ def service(tmp_path):
 @pytest.fixture(scope="session")
 def serving_at(tmp_path_factory):
     """Return a function that opens a service on an empty store of its own."""
-    return lambda: serving(tmp_path_factory.mktemp("twin") / "twin.gpkg")
+    return lambda catalogue=None: serving(tmp_path_factory.mktemp("twin") / "twin.gpkg", catalogue)
