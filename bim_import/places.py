@@ -1,123 +1,32 @@
 """Places from the spatial tree and the meshes: one draft for each building, unit, storey and space."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import median
 from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
-from bim_import import footprint, kernel
-from bim_import.attributes import address_of, attributes_of, code_of, space_code_of
-from bim_import.footprint import Floats
-from bim_import.georef import Frame
+from bim_import import footprint
+from bim_import.attributes import address_of, attributes_of, code_of
+from bim_import.draughtsman import Draughtsman
 from bim_import.names import building_number, clean, door_number, first_name, unit_number
-from bim_import.notices import Notices
 from bim_import.statements import placement_origin_m
 from bim_import.storeys import Level, Storey, number_storeys
-from bim_import.tree import STOREY_PLAN, Branch, BuildingTree, Tree, group_names, is_global_id, repeated_global_ids
-from bim_import.units import Units
+from bim_import.tree import STOREY_PLAN, Branch, BuildingTree, group_names
 from twin.feature import PlaceDraft
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """What a mesh says about a product, in local metres: plan triangles (their union too, for spaces), height range."""
-
-    z_min_m: float
-    z_max_m: float
-    triangles: Floats
-    plan: BaseGeometry | None = None
-
-
-class Draughtsman:
-    """Draws the places of one model."""
-
-    def __init__(self, model: Any, tree: Tree, units: Units, frame: Frame, file_stem: str) -> None:
-        self.model = model
-        self.tree = tree
-        self.units = units
-        self.frame = frame
-        self.file_stem = file_stem
-        self.notices = Notices()
-        things = [branch.thing for building in tree.buildings for branch in building.levels]
-        things += [space for building in tree.buildings for branch in building.branches for space in branch.spaces]
-        self.repeated = repeated_global_ids([*things, *(building.thing for building in tree.buildings)])
-        self.bodies: dict[int, Body] = {}
-
-    def shape(self, progress: Callable[[str, float], None]) -> None:
-        """Mesh the spaces, then the envelope."""
-        branches = [branch for building in self.tree.buildings for branch in building.branches]
-        spaces = [space for branch in branches for space in branch.spaces]
-        for mesh in kernel.meshes(self.model, spaces, lambda share: progress("spaces", share)):
-            self.bodies[mesh.product] = _outlined(mesh)
-        # Models without walls may give the building and its levels a body of their own.
-        levels = [level.thing for building in self.tree.buildings for level in building.levels]
-        wholes = [*levels, *(building.thing for building in self.tree.buildings)]
-        for mesh in kernel.meshes(self.model, wholes, lambda share: progress("outlines", share)):
-            self.bodies[mesh.product] = _outlined(mesh)
-        elements = [element for branch in branches for element in branch.elements]
-        for mesh in kernel.meshes(self.model, elements, lambda share: progress("envelope", share)):
-            self.bodies[mesh.product] = _body(mesh)
-        self._drop_placeholders(spaces)
-
-    def places(self) -> list[PlaceDraft]:
-        """Return all drafts: buildings, units, storeys, spaces."""
-        drafts = [draft for building in self.tree.buildings for draft in _BuildingSheet(self, building).drafts()]
-        if self.tree.stray_spaces:
-            for space in self.tree.stray_spaces:
-                self.notices.add(
-                    "ifc.space_without_building", "Spaces belong to no building; they were left out.",
-                    "Place them in a storey.", space,
-                )  # fmt: skip
-        order = ("building", "unit", "storey", "space")
-        return sorted(drafts, key=lambda draft: order.index(draft.kind))
-
-    def key(self, thing: Any) -> str:
-        """Return the batch key of a thing: its GlobalId when that is unique and well formed, else with its number."""
-        if is_global_id(thing.GlobalId) and thing.GlobalId not in self.repeated:
-            return str(thing.GlobalId)
-        return f"{thing.GlobalId or ''}#{thing.id()}"
-
-    def identity(self, thing: Any) -> dict[str, Any]:
-        """Return the identifying values of a draft; a GlobalId that identifies nothing is left out."""
-        key = self.key(thing)
-        if key == thing.GlobalId:
-            names = {"ifc:GlobalId": key, **space_code_of(thing)}
-            return {"key": key, "source_element": key, "identifiers": names}
-        self.notices.add(
-            "ifc.bad_global_id", "GlobalIds are malformed or used twice; they were not kept as identifiers.",
-            "Let the authoring tool repair its GlobalIds, else a new issue cannot be matched by them.", thing,
+def draw_places(desk: Draughtsman) -> list[PlaceDraft]:
+    """Return all drafts: buildings, units, storeys, spaces."""
+    drafts = [draft for building in desk.tree.buildings for draft in _BuildingSheet(desk, building).drafts()]
+    for space in desk.tree.stray_spaces:
+        desk.notices.add(
+            "ifc.space_without_building", "Spaces belong to no building; they were left out.",
+            "Place them in a storey.", space,
         )  # fmt: skip
-        return {"key": key, "source_element": key, "identifiers": {}}
-
-    def extent(self, shape: BaseGeometry | None, heights: Iterable[float]) -> dict[str, Any]:
-        """Return geometry and height range in the outer frame."""
-        known = list(heights)
-        return {
-            "geometry": None if shape is None else self.frame.to_crs84(shape),
-            "z_min_m": self.height_m(min(known)) if known else None,
-            "z_max_m": self.height_m(max(known)) if len(known) > 1 else None,
-        }
-
-    def height_m(self, local_z_m: float) -> float:
-        """Return a height in the outer frame, to the millimetre."""
-        return round(self.frame.height_m(local_z_m), 3) + 0.0  # no minus zero
-
-    def _drop_placeholders(self, spaces: Iterable[Any]) -> None:
-        for space in spaces:
-            body = self.bodies.get(space.id())
-            if body and body.plan is not None and body.plan.area > footprint.LARGEST_SPACE_M2:
-                del self.bodies[space.id()]
-                self.notices.add(
-                    "ifc.space_too_large", "Spaces are larger than 100000 m²; their shape was not believed.",
-                    "Draw them in the authoring tool.", space,
-                )  # fmt: skip
-            elif body is None or body.plan is None:
-                self.notices.add(
-                    "ifc.space_without_shape", "Spaces have no shape.", "Export the rooms with 3-D geometry.", space
-                )
+    order = ("building", "unit", "storey", "space")
+    return sorted(drafts, key=lambda draft: order.index(draft.kind))
 
 
 class _BuildingSheet:
@@ -162,7 +71,7 @@ class _BuildingSheet:
         return storeys
 
     def _level(self, branch: Branch) -> Level | None:
-        bodies = self._bodies(branch.spaces)
+        bodies = self.desk.bodies_of(branch.spaces)
         floor_m = median(body.z_min_m for body in bodies) if bodies else self._drawn_floor_m(branch)
         if floor_m is None:
             self.desk.notices.add(
@@ -185,7 +94,7 @@ class _BuildingSheet:
             return placed
         if elevation is not None:
             return float(self.zero_m + elevation * self.length_m)
-        drawn = self._bodies(branch.elements)
+        drawn = self.desk.bodies_of(branch.elements)
         return min(body.z_min_m for body in drawn) if drawn else None
 
     def _ground_m(self, floors_m: list[float]) -> float | None:
@@ -236,15 +145,15 @@ class _BuildingSheet:
         elements = [
             element for branch in branches for element in branch.elements if any(map(element.is_a, STOREY_PLAN))
         ]
-        built = footprint.merge(footprint.stack([body.triangles for body in self._bodies(elements)]))
-        rooms = [body.plan for branch in branches for body in self._bodies(branch.spaces)]
+        built = footprint.merge(footprint.stack([body.triangles for body in self.desk.bodies_of(elements)]))
+        rooms = [body.plan for branch in branches for body in self.desk.bodies_of(branch.spaces)]
         return footprint.tidy(footprint.join([built, *rooms]), close_m=0.25, hole_m2=1.0, simplify_m=0.05)
 
     def _top_m(self, index: int, branches: list[Branch]) -> float | None:
         if index + 1 < len(self.storeys):
             return self.storeys[index + 1].floor_m
-        tops = [body.z_max_m for branch in branches for body in self._bodies(branch.spaces)]
-        tops = tops or [body.z_max_m for branch in branches for body in self._bodies(branch.elements)]
+        tops = [body.z_max_m for branch in branches for body in self.desk.bodies_of(branch.spaces)]
+        tops = tops or [body.z_max_m for branch in branches for body in self.desk.bodies_of(branch.elements)]
         return max(tops) if tops and max(tops) > self.storeys[index].floor_m else None
 
     # spaces
@@ -315,7 +224,7 @@ class _BuildingSheet:
                 members[space.unit].append(space)
         by_key = {self.desk.key(space): space for branch in self.building.branches for space in branch.spaces}
         for number, drafts in sorted(members.items()):
-            bodies = self._bodies(by_key[draft.key] for draft in drafts)
+            bodies = self.desk.bodies_of(by_key[draft.key] for draft in drafts)
             shape = footprint.join(body.plan for body in bodies)
             heights = [height for body in bodies for height in (body.z_min_m, body.z_max_m)]
             yield PlaceDraft(
@@ -347,8 +256,8 @@ class _BuildingSheet:
         """Return footprint and heights: of the building's own body, else of all that is in it."""
         if own := self.desk.bodies.get(self.building.thing.id()):
             return own.plan, [own.z_min_m, own.z_max_m]
-        spaces = self._bodies(space for branch in self.building.branches for space in branch.spaces)
-        elements = self._bodies(element for branch in self.building.branches for element in branch.elements)
+        spaces = self.desk.bodies_of(space for branch in self.building.branches for space in branch.spaces)
+        elements = self.desk.bodies_of(element for branch in self.building.branches for element in branch.elements)
         built = footprint.merge(footprint.stack([body.triangles for body in elements]))
         whole = footprint.join([built, *(body.plan for body in spaces)])
         shape = footprint.tidy(whole, close_m=0.3, hole_m2=4.0, simplify_m=0.05)
@@ -376,19 +285,6 @@ class _BuildingSheet:
                       for part in (above.LongName, above.Name)]  # fmt: skip
             names.append(self.desk.file_stem)
         return first_name(names)
-
-    def _bodies(self, things: Iterable[Any]) -> list[Body]:
-        return [body for thing in things if (body := self.desk.bodies.get(thing.id()))]
-
-
-def _body(mesh: kernel.Mesh) -> Body:
-    heights = mesh.points[mesh.faces.ravel(), 2]
-    return Body(float(heights.min()), float(heights.max()), footprint.plan_triangles(mesh.points, mesh.faces))
-
-
-def _outlined(mesh: kernel.Mesh) -> Body:
-    body = _body(mesh)
-    return Body(body.z_min_m, body.z_max_m, body.triangles, footprint.merge(body.triangles))
 
 
 def _space_name(name: str | None, long_name: str | None) -> str | None:

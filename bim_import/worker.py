@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bim_import.draughtsman import Draughtsman
 from bim_import.georef import Frame, solve
 from bim_import.model import Georeference, ImportedModel, Notice, Placement, Receipt
 from bim_import.opening import Opened, open_model
-from bim_import.places import Draughtsman, counts
+from bim_import.places import counts, draw_places
 from bim_import.statements import map_conversions, site_positions
 from bim_import.tree import read_tree
 from bim_import.units import Units, read_units
@@ -56,7 +57,7 @@ def read(path: Path, at: Placement | None, progress: Progress) -> ImportedModel:
     desk = Draughtsman(opened.model, tree, units, frame, path.stem)
     desk.shape(_paced(progress))
     progress("places", 0.0)
-    places = desk.places()
+    places = draw_places(desk)
     notices = (*opened.notices, *doubts, *desk.notices.listed())
     receipt = Receipt(
         file=path.name,
