@@ -19,6 +19,7 @@ from gis.errors import BadInput, LifangError, NotFound, Unavailable
 _HOME = Path(__file__).resolve().parents[1]
 _WORKER = (sys.executable, "-P", "-m", "bim_import.worker")
 _FAREWELL_S = 10
+_TICK_S = 0.2
 _OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "failed to map segment")
 _ERRORS = {kind.__name__: kind for kind in (BadInput, NotFound, Unavailable)}
 
@@ -39,7 +40,8 @@ def read_ifc(
     Args:
         path: The file.
         at: Position of the model's origin; overrides every statement of the model.
-        progress: Called with a stage and the share done, 0 to 1.
+        progress: Called with a stage and the share done, 0 to 1, several times a second while the worker is busy too;
+            an error it raises ends the worker at once, and the reading with that error.
         time_limit_s: Wall time after which the reading is stopped.
         memory_limit_mb: Address space the reading may take.
 
@@ -109,19 +111,26 @@ def _messages(
     except BrokenPipeError:
         return
     pending: list[bytes] = []
-    while chunk := _read(worker.stdout.fileno(), deadline):
+    said: Mapping[str, Any] = {"progress": ["open", 0.0]}
+    while (chunk := _read(worker.stdout.fileno(), deadline)) != b"":
+        if chunk is None:
+            yield said  # who waits is asked whether to go on
+            continue
         head, *rest = chunk.split(b"\n")
         pending.append(head)
         for line in rest:
-            yield json.loads(b"".join(pending))
+            said = json.loads(b"".join(pending))
+            yield said
             pending = [line]
 
 
-def _read(descriptor: int, deadline: float) -> bytes:
-    ready, _, _ = select.select([descriptor], [], [], max(deadline - time.monotonic(), 0))
-    if not ready:
+def _read(descriptor: int, deadline: float) -> bytes | None:
+    """Return what the worker wrote, nothing at its end, ``None`` when it was silent for a moment."""
+    left = deadline - time.monotonic()
+    if left <= 0:
         raise TimeoutError
-    return os.read(descriptor, 1 << 20)
+    ready, _, _ = select.select([descriptor], [], [], min(left, _TICK_S))
+    return os.read(descriptor, 1 << 20) if ready else None
 
 
 def _error(said: Mapping[str, Any]) -> LifangError:

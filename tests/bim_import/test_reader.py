@@ -77,3 +77,18 @@ def test_a_real_reading_has_a_time_limit(model):
 
 def test_a_reading_that_needs_too_much_memory_is_a_named_error(model):
     assert fault_of(model, memory_limit_mb=64).code == "ifc.too_large"
+
+
+def test_who_waits_can_end_the_reading_even_while_the_worker_is_silent(model, monkeypatch, tmp_path):
+    class Enough(Exception):
+        """Somebody changed their mind."""
+
+    def enough(_stage, _share):
+        if (tmp_path / "pid").exists():
+            raise Enough
+
+    worker_that(monkeypatch, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)")
+    with pytest.raises(Enough):
+        read_ifc(model, at=AT, progress=enough)
+    with pytest.raises(ProcessLookupError):
+        reader.os.kill(int((tmp_path / "pid").read_text()), 0)
