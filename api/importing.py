@@ -12,6 +12,7 @@ import shapely
 from gis.errors import BadInput, Conflict, LifangError, NotFound
 from gis.read import Row, check_near, read_features
 from layers.records import building_drafts, map_columns, record_drafts
+from layers.screening import related_rows
 from layers.storeys import with_synthetic
 from twin.declaration import Catalogue, Layer
 from twin.difference import Change
@@ -132,6 +133,7 @@ class Importer:
         declared = self._importable(layer)
         notices: list[LifangError] = []
         rows = read_features(path, crs=crs, encoding=encoding, layer=table, on_warning=notices.append)
+        rows = related_rows(rows, notices.append)
         self._check_rows(rows, path.name, crs)
         _check_any(rows, path, notices)
         columns = map_columns(declared, list(rows[0].properties), id_column)
