@@ -9,8 +9,9 @@ from shapely.geometry.base import BaseGeometry
 from bim_import import footprint, kernel
 from bim_import.attributes import space_code_of
 from bim_import.footprint import Floats
-from bim_import.georef import Frame
+from bim_import.frame import Frame
 from bim_import.notices import Notices
+from bim_import.properties import PropertyReader
 from bim_import.tree import Tree, is_global_id, repeated_global_ids
 from bim_import.units import Units
 
@@ -35,6 +36,7 @@ class Draughtsman:
         self.frame = frame
         self.file_stem = file_stem
         self.notices = Notices()
+        self.properties = PropertyReader(units)
         things = [branch.thing for building in tree.buildings for branch in building.levels]
         things += [space for building in tree.buildings for branch in building.branches for space in branch.spaces]
         self.repeated = repeated_global_ids([*things, *(building.thing for building in tree.buildings)])

@@ -7,31 +7,23 @@ silently. Clauses: ISO 16739-1, IfcMapConversion, IfcProjectedCRS, IfcSite, IfcG
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyproj
-import shapely
 import yaml
-from pyproj.exceptions import CRSError
-from shapely.geometry.base import BaseGeometry
 
+from bim_import.agreement import FAR_M, apart
+from bim_import.frame import Frame, axis_unit_m, crs_of, frame_about, frame_at, to_crs84
 from bim_import.model import Georeference, Notice, Placement
-
-Floats = npt.NDArray[np.float64]
 
 FEET_M = (0.3048, 1200 / 3937)
 SCALE_TOLERANCE = 0.01
 """A projection stretches a site by far less than 1 %; more than that is a unit."""
 
 AREA_MARGIN_DEG = 1.5
-FAR_M = 1000.0
-"""Two statements of one model that differ by more deserve a word."""
-
 _GLOBE = pyproj.Geod(ellps="GRS80")
 
 
@@ -41,6 +33,7 @@ class MapConversion:
 
     Attributes:
         scale: ``Scale`` (times ``FactorX``); ``None`` when not stated.
+        mirrored: Whether its factors turn one horizontal axis round and leave the other.
         map_unit_m: Size of the CRS's MapUnit in metres; ``None`` when not stated.
         project_unit_m: Size of the project's length unit in metres.
         origin_m: Origin of the context's WorldCoordinateSystem, local metres: the point the conversion places.
@@ -55,6 +48,7 @@ class MapConversion:
     abscissa: float = 1.0
     ordinate: float = 0.0
     scale: float | None = None
+    mirrored: bool = False
     map_unit_m: float | None = None
     project_unit_m: float = 1.0
     vertical_datum: str | None = None
@@ -72,57 +66,6 @@ class SitePosition:
     elevation_m: float | None = None
     origin_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
     true_north: Sequence[float] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """A similarity in the plane of a CRS: local metres in, CRS84 out.
-
-    Attributes:
-        east_m: Easting of the local origin, in metres whatever the CRS's unit is.
-        cosine: Scale times cosine of the angle from the CRS's east axis to the local X axis, counter-clockwise.
-        height_offset_m: Added to local heights; ``None`` when no height is stated, then they stay local.
-    """
-
-    crs: pyproj.CRS
-    east_m: float
-    north_m: float
-    cosine: float = 1.0
-    sine: float = 0.0
-    height_offset_m: float | None = None
-
-    def lonlat(self, local_m: npt.ArrayLike) -> Floats:
-        """Return an (n, 2) array of CRS84 longitude, latitude for an (n, 2) array of local X, Y in metres."""
-        x, y = np.asarray(local_m, dtype=float).reshape(-1, 2).T
-        east_m = self.east_m + self.cosine * x - self.sine * y
-        north_m = self.north_m + self.sine * x + self.cosine * y
-        unit_m = _axis_unit_m(self.crs)
-        return np.column_stack(_to_crs84(self.crs).transform(east_m / unit_m, north_m / unit_m))
-
-    def to_crs84(self, geometry: BaseGeometry) -> BaseGeometry:
-        """Return a local geometry in CRS84."""
-        moved: BaseGeometry = shapely.transform(geometry, self.lonlat)
-        return moved
-
-    def height_m(self, local_z_m: float) -> float:
-        """Return the height of a local Z, in the stated vertical frame or, when none is stated, in the model's own."""
-        return local_z_m + (self.height_offset_m or 0.0)
-
-    def describe(self, method: str, statement: str, crs: str, datum: str | None, confidence: float) -> Georeference:
-        """Return this frame in the words of the receipt; the rotation is measured on the globe, from true north."""
-        (lon, lat), (lon_y, lat_y) = self.lonlat([[0.0, 0.0], [0.0, 100.0]])
-        return Georeference(
-            method=method,
-            statement=statement,
-            crs=crs,
-            origin_lon_deg=float(lon),
-            origin_lat_deg=float(lat),
-            rotation_deg=round(_GLOBE.inv(lon, lat, lon_y, lat_y)[0] % 360, 6),
-            scale=math.hypot(self.cosine, self.sine),
-            height_offset_m=self.height_offset_m,
-            height_datum=datum,
-            confidence=confidence,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +90,9 @@ def solve(conversions: Sequence[MapConversion], sites: Sequence[SitePosition], a
     notices = tuple(dict.fromkeys(notice for one in tried for notice in one.notices))
     if at is not None:
         return _given(at, best, notices)
-    apart = _disagreement(best, [one for one in tried if one.frame and one is not best])
-    return Solution(best.frame, best.georeference, notices + apart)
+    others = [one.georeference for one in tried if one.georeference and one is not best]
+    doubts = tuple(apart(best.georeference, others)) if best.georeference else ()
+    return Solution(best.frame, best.georeference, notices + doubts)
 
 
 def solve_map_conversion(stated: MapConversion) -> Solution:
@@ -160,6 +104,8 @@ def solve_map_conversion(stated: MapConversion) -> Solution:
     """
     if stated.eastings == 0 and stated.northings == 0:
         return _refused(stated, "ifc.zero_conversion", "has zero eastings and northings, a placeholder")
+    if stated.mirrored:
+        return _refused(stated, "ifc.mirrored", "mirrors the model: its FactorX and FactorY differ in sign")
     crs = crs_of(stated.crs_name)
     if crs is None:
         return _refused(stated, "ifc.unknown_crs", f"names the CRS {stated.crs_name!r}, which is not known")
@@ -200,9 +146,9 @@ def _map_solution(stated: MapConversion, crs: pyproj.CRS, unit_m: float) -> Solu
 def solve_site(site: SitePosition) -> Solution:
     """Return the frame of a site's longitude, latitude and true north: a local transverse Mercator about that point."""
     if not (-180 <= site.lon_deg <= 180 and -90 < site.lat_deg < 90):
-        notice = Notice(
-            code="ifc.bad_site", message=f"{site.source} has {site.lon_deg}, {site.lat_deg} for a position."
-        )
+        swapped = ": longitude and latitude are swapped" if abs(site.lon_deg) < 90 and abs(site.lat_deg) <= 180 else ""
+        message = f"{site.source} has {site.lon_deg}, {site.lat_deg} for a longitude and a latitude{swapped}."
+        notice = Notice(code="ifc.bad_site", message=message, cure="Mend the location in the authoring tool.")
         return Solution(None, None, (notice,))
     if default := default_place(site.lon_deg, site.lat_deg):
         notice = Notice(
@@ -223,31 +169,16 @@ def solve_site(site: SitePosition) -> Solution:
             )
         )
     height_m = None if site.elevation_m is None else site.elevation_m - site.origin_m[2]
-    frame = _about(site.lon_deg, site.lat_deg, bearing_deg, height_m, site.origin_m[:2])
+    frame = frame_about(site.lon_deg, site.lat_deg, bearing_deg, height_m, site.origin_m[:2])
     datum = None if height_m is None else "IfcSite.RefElevation (sea level, not named)"
-    return Solution(frame, frame.describe("site", site.source, "CRS84", datum, confidence), tuple(notices))
+    described = frame.describe("site", site.source, "CRS84", datum, confidence)
+    return Solution(frame, replace(described, true_north_deg=bearing_deg or None), tuple(notices))
 
 
 def _given(at: Placement, stated: Solution, notices: tuple[Notice, ...]) -> Solution:
-    offset = stated.frame.height_offset_m if stated.frame else None
     datum = stated.georeference.height_datum if stated.georeference else None
-    if at.height_m is not None:
-        offset, datum = at.height_m, "given"
-    frame = _about(at.lon_deg, at.lat_deg, at.bearing_deg, offset, (0.0, 0.0))
-    given = frame.describe("given", f"{at.lon_deg},{at.lat_deg},{at.bearing_deg:g}", "CRS84", datum, 1.0)
-    return Solution(frame, given, notices)
-
-
-def _about(
-    lon_deg: float, lat_deg: float, bearing_deg: float, height_m: float | None, origin_m: Sequence[float]
-) -> Frame:
-    """Return the frame in which the local point ``origin_m`` is at this place and +Y bears ``bearing_deg``."""
-    crs = pyproj.CRS.from_proj4(f"+proj=tmerc +lat_0={lat_deg!r} +lon_0={lon_deg!r} +k=1 +ellps=GRS80 +units=m")
-    angle = -math.radians(bearing_deg)
-    cosine, sine = math.cos(angle), math.sin(angle)
-    east_m = -(cosine * origin_m[0] - sine * origin_m[1])
-    north_m = -(sine * origin_m[0] + cosine * origin_m[1])
-    return Frame(crs=crs, east_m=east_m, north_m=north_m, cosine=cosine, sine=sine, height_offset_m=height_m)
+    frame = frame_at(at, stated.frame.height_offset_m if stated.frame else None)
+    return Solution(frame, frame.described(at, datum if at.height_m is None else "given"), notices)
 
 
 def residual_scale(stated: MapConversion) -> tuple[float, list[Notice]]:
@@ -317,23 +248,6 @@ def _default_places() -> tuple[dict[str, Any], ...]:
     return tuple(yaml.safe_load(text))
 
 
-@lru_cache
-def crs_of(name: str) -> pyproj.CRS | None:
-    """Return the horizontal CRS of a name such as ``EPSG:4549``; ``None`` when it means nothing to PROJ.
-
-    >>> crs_of(" epsg 4549 ").name, crs_of(""), crs_of("site grid")
-    ('CGCS2000 / 3-degree Gauss-Kruger CM 120E', None, None)
-    """
-    text = name.strip()
-    if text.upper().startswith("EPSG"):
-        text = "EPSG:" + text[4:].strip(" :_-")
-    try:
-        crs = pyproj.CRS.from_user_input(int(text) if text.isdigit() else text)
-    except CRSError:
-        return None
-    return crs.sub_crs_list[0] if crs.is_compound else crs
-
-
 def _unit_inside(crs: pyproj.CRS, stated: MapConversion) -> float | None:
     declared = (stated.map_unit_m or stated.project_unit_m,)
     for unit_m in (*declared, 1.0, 0.001, *FEET_M):
@@ -343,8 +257,8 @@ def _unit_inside(crs: pyproj.CRS, stated: MapConversion) -> float | None:
 
 
 def _inside(crs: pyproj.CRS, east_m: float, north_m: float) -> bool:
-    unit_m = _axis_unit_m(crs)
-    lon, lat = _to_crs84(crs).transform(east_m / unit_m, north_m / unit_m)
+    unit_m = axis_unit_m(crs)
+    lon, lat = to_crs84(crs).transform(east_m / unit_m, north_m / unit_m)
     if not (math.isfinite(lon) and math.isfinite(lat)):
         return False
     area = crs.area_of_use
@@ -363,31 +277,6 @@ def _hint(crs: pyproj.CRS, stated: MapConversion) -> str:
     if _inside(crs, stated.eastings % 1e6 * unit_m, stated.northings * unit_m):
         return "; the eastings carry a zone number that this CRS does not have"
     return ""
-
-
-def _axis_unit_m(crs: pyproj.CRS) -> float:
-    return float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else 1.0
-
-
-@lru_cache
-def _to_crs84(crs: pyproj.CRS) -> pyproj.Transformer:
-    return pyproj.Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
-
-
-def _disagreement(best: Solution, others: Sequence[Solution]) -> tuple[Notice, ...]:
-    if best.georeference is None:
-        return ()
-    here = best.georeference
-    notices = []
-    for other in others:
-        if other.georeference is None:
-            continue
-        there = other.georeference
-        apart_m = _GLOBE.inv(here.origin_lon_deg, here.origin_lat_deg, there.origin_lon_deg, there.origin_lat_deg)[2]
-        if apart_m > FAR_M:
-            message = f"{here.statement} and {there.statement} are {apart_m / 1000:.1f} km apart; the first was used."
-            notices.append(Notice(code="ifc.positions_differ", message=message, cure="Check the position on the map."))
-    return tuple(notices)
 
 
 def _refused(stated: MapConversion, code: str, reason: str) -> Solution:

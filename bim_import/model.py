@@ -1,6 +1,6 @@
 """What reading a model gives: the places, and a receipt that says how they were read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,10 +13,13 @@ class Placement:
     """A position given by hand; it overrides whatever the model says about itself.
 
     Attributes:
-        lon_deg: Longitude of the model's origin (0, 0, 0), CRS84 degrees.
-        lat_deg: Latitude of the model's origin, CRS84 degrees.
+        lon_deg: Longitude of the model's point ``origin_m``, CRS84 degrees.
+        lat_deg: Latitude of that point, CRS84 degrees.
         bearing_deg: Bearing of the model's +Y axis, degrees clockwise from true north.
         height_m: Height of the model's zero in the community's datum; ``None`` leaves it to the model.
+        origin_m: X, Y of the point that is placed, local metres: the origin, or where points or outlines were matched.
+        method: ``given``, ``pairs``, ``fit``, or ``remembered`` from an earlier version of the model.
+        evidence: What speaks for it, in numbers: residuals in metres, overlaps.
 
     Raises:
         BadInput: ``ifc.bad_placement``.
@@ -33,6 +36,18 @@ class Placement:
     lat_deg: float
     bearing_deg: float = 0.0
     height_m: float | None = None
+    origin_m: Sequence[float] = field(default=(0.0, 0.0), kw_only=True)
+    method: str = field(default="given", kw_only=True)
+    evidence: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+
+    @property
+    def statement(self) -> str:
+        """Return the placement in a few words."""
+        if "placed_at" in self.evidence:
+            return f"as placed by the planner on {self.evidence['placed_at'][:10]}"
+        words = {"pairs": "{pairs} pairs of points", "fit": "fitted onto the footprint of {building}"}
+        said = words.get(self.method, f"{self.lon_deg},{self.lat_deg},{self.bearing_deg:g}")
+        return said.format(**self.evidence)
 
     def __post_init__(self) -> None:
         """Refuse what is not on the globe."""
@@ -51,6 +66,7 @@ class Notice:
 
     Attributes:
         count: How many things it is about; ``global_id`` names the first of them.
+        global_ids: The first of them, where a planner must look at each.
     """
 
     code: str
@@ -58,6 +74,7 @@ class Notice:
     cure: str = ""
     global_id: str | None = None
     count: int = 1
+    global_ids: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +82,7 @@ class Georeference:
     """How local metres became positions on the ground.
 
     Attributes:
-        method: ``given``, ``map_conversion``, ``rigid_operation``, ``property_set`` or ``site``.
+        method: ``map_conversion``, ``rigid_operation``, ``property_set``, ``site``, or that of a :class:`Placement`.
         statement: The words of the model it rests on, with the instance number.
         crs: The CRS of the statement, such as ``EPSG:4549``; CRS84 for a longitude and latitude.
         origin_lon_deg: Longitude of the model's origin, CRS84.
@@ -75,6 +92,8 @@ class Georeference:
         height_offset_m: Added to local heights; ``None`` when the model states no height.
         height_datum: Vertical datum as the model names it; ``None`` when it does not.
         confidence: 0 to 1.
+        true_north_deg: Bearing of the model's +Y axis by its TrueNorth; ``None`` when it states none, or the default.
+        evidence: That of the :class:`Placement`.
     """
 
     method: str
@@ -87,6 +106,8 @@ class Georeference:
     height_offset_m: float | None
     height_datum: str | None
     confidence: float
+    true_north_deg: float | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +116,7 @@ class Receipt:
 
     Attributes:
         length_unit: Name of the model's length unit; ``length_unit_m`` is its size in metres.
+        global_ids: Well-formed GlobalIds of the buildings, the sites and the project: what its next version will bear.
         counts: How many of each thing the file holds and how many places came out.
         seconds: Wall time of the reading, process start included.
     """
@@ -110,6 +132,7 @@ class Receipt:
     warnings: tuple[Notice, ...]
     counts: Mapping[str, int]
     seconds: float
+    global_ids: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the receipt as plain JSON values."""
@@ -131,6 +154,9 @@ class ImportedModel:
     def from_json(cls, document: Mapping[str, Any]) -> "ImportedModel":
         """Return what :meth:`as_json` wrote."""
         receipt = dict(document["receipt"])
+        receipt["global_ids"] = tuple(receipt["global_ids"])
         receipt["georeference"] = Georeference(**receipt["georeference"])
-        receipt["warnings"] = tuple(Notice(**notice) for notice in receipt["warnings"])
+        receipt["warnings"] = tuple(
+            Notice(**{**notice, "global_ids": tuple(notice["global_ids"])}) for notice in receipt["warnings"]
+        )
         return cls(places=[PlaceDraft.from_json(place) for place in document["places"]], receipt=Receipt(**receipt))

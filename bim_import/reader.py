@@ -8,12 +8,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
 from bim_import.model import ImportedModel, Placement
+from bim_import.remembered import Remembered
 from gis.errors import BadInput, LifangError, NotFound, Unavailable
 
 _HOME = Path(__file__).resolve().parents[1]
@@ -28,6 +29,7 @@ def read_ifc(
     path: Path,
     *,
     at: Placement | None = None,
+    remembered: Sequence[Remembered] = (),
     progress: Callable[[str, float], None] | None = None,
     time_limit_s: float = 600,
     memory_limit_mb: int = 4096,
@@ -39,7 +41,8 @@ def read_ifc(
 
     Args:
         path: The file.
-        at: Position of the model's origin; overrides every statement of the model.
+        at: Position given by the planner; overrides every statement of the model.
+        remembered: Placements of earlier models, for a version of one of them that states no position.
         progress: Called with a stage and the share done, 0 to 1, several times a second while the worker is busy too;
             an error it raises ends the worker at once, and the reading with that error.
         time_limit_s: Wall time after which the reading is stopped.
@@ -62,6 +65,7 @@ def read_ifc(
     request = {
         "path": str(path.resolve()),
         "at": asdict(at) if at else None,
+        "remembered": [one.as_json() for one in remembered],
         "memory_limit_mb": memory_limit_mb,
         "time_limit_s": time_limit_s,
     }

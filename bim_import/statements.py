@@ -7,7 +7,8 @@ from typing import Any
 import ifcopenshell.util.element
 import ifcopenshell.util.placement
 
-from bim_import.georef import MapConversion, SitePosition, crs_of
+from bim_import.frame import crs_of
+from bim_import.georef import MapConversion, SitePosition
 from bim_import.units import unit_size
 
 _DMS_DIVISORS = (1.0, 60.0, 3600.0, 3.6e9)
@@ -22,7 +23,7 @@ def map_conversions(model: Any, length_m: float) -> list[MapConversion]:
 
 def site_positions(model: Any, length_m: float) -> list[SitePosition]:
     """Return the sites that state a longitude and latitude, those with buildings first."""
-    north = _true_north(model)
+    north = true_north(model)
     found = []
     for site in model.by_type("IfcSite"):
         lat_deg, lon_deg = degrees_of(site.RefLatitude), degrees_of(site.RefLongitude)
@@ -93,6 +94,7 @@ def _coordinate_operations(model: Any, length_m: float) -> Iterator[MapConversio
                 abscissa=1.0 if stated.XAxisAbscissa is None else stated.XAxisAbscissa,
                 ordinate=0.0 if stated.XAxisOrdinate is None else stated.XAxisOrdinate,
                 scale=_scale(stated),
+                mirrored=(getattr(stated, "FactorX", None) or 1.0) * (getattr(stated, "FactorY", None) or 1.0) < 0,
                 map_unit_m=map_unit_m,
                 project_unit_m=length_m,
                 **crs,
@@ -185,7 +187,8 @@ def _number(value: Any, default: float | None = None) -> float | None:
         return default
 
 
-def _true_north(model: Any) -> Sequence[float] | None:
+def true_north(model: Any) -> Sequence[float] | None:
+    """Return the direction ratios of the model's TrueNorth; ``None`` when it states none."""
     for context in _model_contexts(model):
         if context.TrueNorth is not None:
             return tuple(context.TrueNorth.DirectionRatios)

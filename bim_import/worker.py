@@ -8,17 +8,20 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bim_import.draughtsman import Draughtsman
-from bim_import.georef import Frame, solve
+from bim_import.frame import Frame
+from bim_import.georef import Solution, north_bearing_deg, solve
 from bim_import.model import Georeference, ImportedModel, Notice, Placement, Receipt
 from bim_import.opening import Opened, open_model
 from bim_import.places import counts, draw_places
-from bim_import.statements import map_conversions, site_positions
-from bim_import.tree import read_tree
+from bim_import.remembered import Remembered, recall
+from bim_import.statements import map_conversions, site_positions, true_north
+from bim_import.tree import is_global_id, read_tree
 from bim_import.units import Units, read_units
 from gis.errors import BadInput, LifangError
 
@@ -34,7 +37,10 @@ def main() -> int:
     _limit(request)
     try:
         at = Placement(**request["at"]) if request["at"] else None
-        model = read(Path(request["path"]), at, lambda stage, share: speak({"progress": [stage, round(share, 3)]}))
+        known = [Remembered.from_json(one) for one in request["remembered"]]
+        model = read(
+            Path(request["path"]), at, lambda stage, share: speak({"progress": [stage, round(share, 3)]}), known
+        )
     except LifangError as error:
         speak({"error": _said(error)})
         return error.exit_status
@@ -42,7 +48,7 @@ def main() -> int:
     return 0
 
 
-def read(path: Path, at: Placement | None, progress: Progress) -> ImportedModel:
+def read(path: Path, at: Placement | None, progress: Progress, remembered: Sequence[Remembered] = ()) -> ImportedModel:
     """Return the places of a file; see :func:`bim_import.reader.read_ifc`."""
     started = time.monotonic()
     progress("open", 0.0)
@@ -53,7 +59,11 @@ def read(path: Path, at: Placement | None, progress: Progress) -> ImportedModel:
             "ifc.no_building", f"{path.name} holds no IfcBuilding.", "Export the architectural model.", file=path.name
         )
     progress("georeference", 0.0)
-    frame, georeference, doubts = _position(opened.model, units, at, path.name)
+    names = _global_ids(opened.model)
+    found = solve(map_conversions(opened.model, units.length_m), site_positions(opened.model, units.length_m), at)
+    if found.frame is None:
+        found = _recalled(found, *recall(remembered, path.stem, names))
+    frame, georeference, doubts = _position(found, units, true_north(opened.model), path.name)
     desk = Draughtsman(opened.model, tree, units, frame, path.stem)
     desk.shape(_paced(progress))
     progress("places", 0.0)
@@ -70,26 +80,39 @@ def read(path: Path, at: Placement | None, progress: Progress) -> ImportedModel:
         georeference=georeference,
         warnings=notices,
         counts=counts(opened.model, places),
+        global_ids=names,
         seconds=time.monotonic() - started,
     )
     return ImportedModel(places=places, receipt=receipt)
 
 
+def _recalled(found: Solution, at: Placement | None, doubts: tuple[Notice, ...]) -> Solution:
+    """Return the solution with a placement from memory, where there is one; the reasons go with it either way."""
+    notices = (*found.notices, *doubts)
+    return replace(found if at is None else solve([], [], at), notices=notices)
+
+
 def _position(
-    model: Any, units: Units, at: Placement | None, file: str
+    found: Solution, units: Units, north: Sequence[float] | None, file: str
 ) -> tuple[Frame, Georeference, tuple[Notice, ...]]:
     """Return where the model stands; a model whose position is unknown is refused, never put at the origin."""
-    found = solve(map_conversions(model, units.length_m), site_positions(model, units.length_m), at)
     if found.frame is None or found.georeference is None:
         reasons = [notice.message for notice in found.notices]
         raise BadInput(
             "ifc.no_position",
             " ".join([f"{file} does not say where it stands.", *reasons]),
-            "Give the position of the model's origin: --at lon,lat[,bearing].",
+            "Give its position: --at lon,lat[,bearing], two --pair X,Y=LON,LAT, or --fit CODE of its building.",
             file=file,
             reasons=reasons or None,
         )
-    return found.frame, found.georeference, (*found.notices, *_remarks(found.georeference, units))
+    # The direction every tool writes when nobody has set one says nothing.
+    georeference = replace(found.georeference, true_north_deg=north_bearing_deg(north, file)[0] or None)
+    return found.frame, georeference, (*found.notices, *_remarks(georeference, units))
+
+
+def _global_ids(model: Any) -> tuple[str, ...]:
+    things = [thing for kind in ("IfcBuilding", "IfcSite", "IfcProject") for thing in model.by_type(kind)]
+    return tuple(thing.GlobalId for thing in things if is_global_id(thing.GlobalId))
 
 
 def _remarks(georeference: Georeference, units: Units) -> list[Notice]:

@@ -199,3 +199,42 @@ def test_shapes_keep_their_size():
     square = np.array([[0, 0], [50, 0], [50, 50], [0, 50]])
     lons, lats = solve_map_conversion(HANGZHOU).frame.lonlat(square).T
     assert abs(GLOBE.polygon_area_perimeter(lons, lats)[0]) == pytest.approx(2500, rel=1e-4)
+
+
+def test_a_site_with_its_angles_swapped_is_called_by_name():
+    swapped = solve([HANGZHOU], [SitePosition(source="IfcSite #2", lon_deg=30.2874, lat_deg=89.0)])
+    assert [notice.code for notice in swapped.notices] == ["ifc.positions_differ"]
+    karlsruhe = replace(HANGZHOU, crs_name="EPSG:32632", eastings=459000.0, northings=5439000.0)
+    lon, lat = solve_map_conversion(karlsruhe).frame.lonlat([0, 0])[0]
+    notices = solve([karlsruhe], [SitePosition(source="IfcSite #2", lon_deg=lat, lat_deg=lon)]).notices
+    assert [notice.code for notice in notices] == ["ifc.site_swapped"]
+    alone = solve([], [SitePosition(source="IfcSite #2", lon_deg=30.2874, lat_deg=120.1536)])
+    assert alone.frame is None
+    assert "swapped" in alone.notices[0].message
+
+
+@pytest.mark.parametrize(
+    ("bearing", "codes"),
+    [(-33.0, []), (33.0, ["ifc.north_mirrored"]), (80.0, ["ifc.norths_differ"]), (0.0, [])],
+)
+def test_two_directions_of_north_are_compared_unless_one_is_what_every_tool_writes(bearing, codes):
+    site = SitePosition(
+        source="IfcSite #2",
+        lon_deg=120.1536,
+        lat_deg=30.2874,
+        true_north=(-math.sin(math.radians(bearing)), math.cos(math.radians(bearing))),
+    )
+    assert [notice.code for notice in solve([HANGZHOU], [site]).notices] == codes
+
+
+def test_factors_that_mirror_the_model_are_refused():
+    assert [notice.code for notice in solve_map_conversion(replace(HANGZHOU, mirrored=True)).notices] == [
+        "ifc.mirrored"
+    ]
+
+
+@given(x=st.floats(-1e6, 1e6), y=st.floats(-1e6, 1e6), turn=st.floats(-180, 180))
+def test_local_to_degrees_and_back_is_where_it_was(x, y, turn):
+    stated = replace(HANGZHOU, abscissa=math.cos(math.radians(turn)), ordinate=math.sin(math.radians(turn)))
+    for frame in (solve_map_conversion(stated).frame, solve([], [], Placement(120.15, 30.28, turn)).frame):
+        assert frame.local_m(frame.lonlat([x, y]))[0] == pytest.approx((x, y), abs=1e-5)
