@@ -12,7 +12,7 @@ from gis.errors import BadInput, LifangError
 from gis.read import Row
 from layers.columns import ColumnMap, map_columns
 from layers.device.types import with_family
-from layers.values import cell_text, storey_number, typed, unit_number
+from layers.values import PLACE_READERS, cell_text, typed
 from twin.declaration import Layer
 from twin.feature import PlaceDraft, RecordDraft
 
@@ -32,7 +32,6 @@ _SHAPES = {
 }
 # What follows from a row's own values and is therefore never asked of the planner.
 _COMPLETIONS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"device": with_family}
-_PLACE_READERS: Mapping[str, Callable[[Any], Any]] = {"storey": storey_number, "unit": unit_number, "height_m": float}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class _Reader:
 
     def _draft(self, row: Row) -> RecordDraft | None:
         values = self._values(row)
-        lacking = [field.name for field in self.columns.fields.values() if field.required and field.name not in values]
+        lacking = [field.name for field in self.layer.fields if field.required and field.name not in values]
         if lacking:
             self._tell(row, "layer.no_value", f"{lacking[0]} is required; the row is left out", "", lacking[0])
             return None
@@ -88,7 +87,7 @@ class _Reader:
         for column, field in self.columns.fields.items():
             written = row.properties.get(column)
             try:
-                value = typed(field, written)
+                value = typed(field, written, self.columns.units.get(column))
             except ValueError as error:
                 self._tell(row, "layer.bad_value", f"{column}: {error}", f"Mend {column} in this row.", field.name)
                 if field.grade in {"P0", "P1"}:  # undeclared columns are not masked, so personal ones stay out
@@ -99,7 +98,11 @@ class _Reader:
         # An address says where, and is kept as it was written too: the twin may not know it yet.
         addresses = [column for column, role in self.columns.places.items() if role == "address"]
         kept = {name: row.properties.get(name) for name in (*self.columns.others, *addresses)}
-        return {name: value for name, value in kept.items() if value is not None} | unread | values
+        return (
+            {name: value for name, value in kept.items() if value is not None}
+            | unread
+            | {**self.columns.constants, **values}
+        )
 
     def _where(self, row: Row) -> dict[str, Any]:
         where: dict[str, Any] = {}
@@ -107,7 +110,7 @@ class _Reader:
             cell = row.properties.get(column)
             if cell is None or cell == "":
                 continue
-            read: Callable[[Any], Any] = _PLACE_READERS.get(role, cell_text)
+            read: Callable[[Any], Any] = PLACE_READERS.get(role, cell_text)
             try:
                 where[role] = read(cell)
             except ValueError as error:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from layers.columns import folded
+from layers.names import folded
+from layers.units import quantity
 from twin.declaration import FieldDeclaration
 
 _YES = frozenset({"是", "有", "true", "yes", "y", "t", "1", "√"})
@@ -16,11 +17,16 @@ _DAY = re.compile(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})日?")
 _STOREY = re.compile(r"(?P<below>-|b|地下|负)?f?(?P<number>\d{1,3})(?:层|楼|f)?")
 
 
-def typed(field: FieldDeclaration, cell: Any) -> Any:
+def typed(field: FieldDeclaration, cell: Any, unit: str | None = None) -> Any:
     """Return a cell as a value of the field's type, JSON only; ``None`` for an empty cell.
 
     A code list accepts the code or its Chinese or English label. A moment is ISO 8601 text; one without a zone
-    stays without one, because nobody said which.
+    stays without one, because nobody said which. A number may carry its unit; it is converted to the field's.
+
+    Args:
+        field: The field.
+        cell: What the file holds.
+        unit: Unit of numbers that come without one, as the column's heading names it; ``None``: the field's.
 
     Raises:
         ValueError: The cell cannot be read so; the message says why.
@@ -29,6 +35,8 @@ def typed(field: FieldDeclaration, cell: Any) -> Any:
     >>> field = FieldDeclaration(name="built", type="integer", title=Text(zh="年", en="Year"))
     >>> typed(field, " １９８７ "), typed(field, 1987.0), typed(field, "")
     (1987, 1987, None)
+    >>> typed(FieldDeclaration(name="h", type="number", unit="m", title=Text(zh="高", en="h")), "350 cm")
+    3.5
     >>> typed(field, "about 1987")
     Traceback (most recent call last):
         ...
@@ -36,7 +44,7 @@ def typed(field: FieldDeclaration, cell: Any) -> Any:
     """
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return None
-    value = _READERS[field.type](cell)
+    value = _READERS[field.type](cell, field.unit, unit)
     return _code(field, value) if field.values else value
 
 
@@ -81,16 +89,13 @@ def cell_text(cell: Any) -> str:
     return str(int(cell) if whole else cell).strip()
 
 
-def _number(cell: Any) -> float:
-    try:
-        return float(unicodedata.normalize("NFKC", cell_text(cell)))
-    except ValueError:
-        raise ValueError(f"{cell!r} is not a number") from None
+def _number(cell: Any, unit: str | None, column_unit: str | None) -> float:
+    return quantity(cell_text(cell), unit, column_unit)
 
 
-def _integer(cell: Any) -> int:
+def _integer(cell: Any, unit: str | None, column_unit: str | None) -> int:
     try:
-        number = _number(cell)
+        number = _number(cell, unit, column_unit)
     except ValueError:
         raise ValueError(f"{cell!r} is not an integer") from None
     if not number.is_integer():
@@ -137,11 +142,18 @@ def _code(field: FieldDeclaration, value: Any) -> Any:
     raise ValueError(f"{value!r} is not in the list ({known})")
 
 
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "string": cell_text,
+_READERS: Mapping[str, Callable[[Any, str | None, str | None], Any]] = {
+    "string": lambda cell, _unit, _column: cell_text(cell),
     "integer": _integer,
     "number": _number,
-    "boolean": _boolean,
-    "datetime": _moment,
-    "json": _json,
+    "boolean": lambda cell, _unit, _column: _boolean(cell),
+    "datetime": lambda cell, _unit, _column: _moment(cell),
+    "json": lambda cell, _unit, _column: _json(cell),
 }
+
+PLACE_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "storey": storey_number,
+    "unit": unit_number,
+    "height_m": lambda cell: quantity(cell_text(cell), "m"),
+}
+"""How words about the place are read; those not named here are text."""

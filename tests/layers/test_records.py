@@ -14,7 +14,7 @@ from gis.dem import Dem
 from gis.errors import BadInput
 from gis.read import Row, read_features
 from layers.catalogue import load_catalogue
-from layers.columns import folded
+from layers.names import folded
 from layers.records import building_drafts, map_columns, record_drafts
 from layers.values import storey_number, typed, unit_number
 
