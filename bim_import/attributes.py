@@ -1,7 +1,7 @@
-"""Property sets as JSON attributes: a few lifted under our own names, the rest kept as they are, small."""
+"""What a place says about itself as JSON attributes: a few lifted under our own names, the rest kept, small."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -10,27 +10,35 @@ import ifcopenshell.util.element
 import yaml
 
 from bim_import.names import clean, is_placeholder
+from bim_import.properties import PropertyReader, Stated
 from bim_import.units import Units
 
 CODE_SET, CODE_PROPERTY = "里坊_空间编码", "空间编码"
 """The property set in which a place bears its space code."""
 
 MOST_PROPERTIES = 60
-LONGEST_TEXT = 200
 
 
-def attributes_of(thing: Any, kind: str, units: Units) -> dict[str, Any]:
+def attributes_of(thing: Any, kind: str, reader: PropertyReader) -> dict[str, Any]:
     """Return the attributes of a building, storey or space.
 
-    Lifted names are those of ``data/property_names.yaml``, areas in m² whatever the project's unit;
-    ``classification`` lists codes, ``properties`` keeps up to 60 other simple values as ``set.property``.
+    - lifted fields under the names of ``data/property_names.yaml``, areas in m² whatever the project's unit;
+    - ``classification``: ``[{"system", "code", "title"}]``;
+    - ``properties``: up to 60 values as ``{"set.property": value}``, lengths, areas and volumes in m, m² and m³;
+    - ``quantities``: up to 60 as ``{"set.quantity": {"value", "unit"}}``, the unit a UCUM code or null.
+
+    What a twin must not hold is in none of them; ``reader.screen`` knows it.
     """
-    properties = dict(_properties(thing))
-    found = _lift(properties, kind, units)
-    if codes := _classification(thing):
+    stated = reader.of(thing)
+    found = _lift(stated, kind, reader.units)
+    codes = [one for one in _classification(thing) if reader.screen.admits(one["system"], one["title"], thing.GlobalId)]
+    if codes:
         found["classification"] = codes
-    if rest := dict(list(properties.items())[:MOST_PROPERTIES]):
-        found["properties"] = rest
+    properties = {one.path: one.value for one in stated if not one.measured}
+    quantities = {one.path: {"value": one.value, "unit": one.unit} for one in stated if one.measured}
+    for name, values in (("properties", properties), ("quantities", quantities)):
+        if values:
+            found[name] = dict(list(values.items())[:MOST_PROPERTIES])
     return found
 
 
@@ -57,49 +65,52 @@ def code_of(kind: str, attribute: str, text: str | None) -> str | None:
     return None
 
 
-def _lift(properties: Mapping[str, Any], kind: str, units: Units) -> dict[str, Any]:
-    by_name: dict[str, Any] = {}
-    for path, value in properties.items():
-        by_name.setdefault(path.partition(".")[2].lower(), value)
+def _lift(stated: Iterable[Stated], kind: str, units: Units) -> dict[str, Any]:
+    by_name: dict[str, Stated] = {}
+    for one in stated:
+        by_name.setdefault(one.name.lower(), one)
     lifted = {}
     for attribute, rule in _rules()[kind].items():
-        stated = [by_name[name.lower()] for name in rule["names"] if by_name.get(name.lower()) not in (None, "")]
-        lifted[attribute] = _typed(stated[0], kind, attribute, units) if stated else None
+        said = next((by_name[name.lower()] for name in rule["names"] if name.lower() in by_name), None)
+        lifted[attribute] = None if said is None else _typed(said, kind, attribute, units)
     return {name: value for name, value in lifted.items() if value is not None}
 
 
-def _typed(value: Any, kind: str, attribute: str, units: Units) -> Any:
-    rule = _rules()[kind][attribute]
+def _typed(stated: Stated, kind: str, attribute: str, units: Units) -> Any:
+    rule, value = _rules()[kind][attribute], stated.value
     if "values" in rule:
         return code_of(kind, attribute, str(value))
     if "measure" in rule:
-        sizes = {"area": units.area_m2, "metre": 1.0}
+        # A bare number is an area in the project's unit, but a height in metres: that is how people write them.
+        size = 1.0 if stated.unit or rule["measure"] == "metre" else units.area_m2
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         # Quantities nobody computed are exported as zero.
-        return round(value * sizes[rule["measure"]], 3) if is_number and value > 0 else None
+        return round(float(value) * size, 3) if is_number and float(value) > 0 else None
     if rule.get("type") == "integer":
         return int(float(value)) if re.fullmatch(r"\d+(\.0*)?", str(value)) else None
     return str(value)
 
 
-def _properties(thing: Any) -> Iterator[tuple[str, Any]]:
-    for name, values in ifcopenshell.util.element.get_psets(thing).items():
-        for key, value in values.items():
-            simple = clean(value) if isinstance(value, str) else value
-            if key != "id" and isinstance(simple, bool | int | float | str):
-                yield f"{clean(name)}.{clean(key)}", simple[:LONGEST_TEXT] if isinstance(simple, str) else simple
-
-
 def _classification(thing: Any) -> list[dict[str, str]]:
-    """Return codes and titles; the code is ``Identification`` in IFC4, ``ItemReference`` in IFC2X3."""
+    """Return systems, codes and titles; the code is ``Identification`` in IFC4, ``ItemReference`` in IFC2X3."""
     codes = []
     for relation in getattr(thing, "HasAssociations", ()):
         if relation.is_a("IfcRelAssociatesClassification"):
             reference = relation.RelatingClassification
             code = getattr(reference, "Identification", None) or getattr(reference, "ItemReference", None)
             if code or getattr(reference, "Name", None):
-                codes.append({"code": clean(code) or "", "title": clean(getattr(reference, "Name", None)) or ""})
+                texts = {"system": _system(reference), "code": code, "title": getattr(reference, "Name", None)}
+                codes.append({name: clean(text) or "" for name, text in texts.items()})
     return codes
+
+
+def _system(reference: Any) -> str | None:
+    """Return the name of the classification at the root of nested references."""
+    source, seen = getattr(reference, "ReferencedSource", None), {reference.id()}
+    while source is not None and source.is_a("IfcClassificationReference") and source.id() not in seen:
+        seen.add(source.id())
+        source = source.ReferencedSource
+    return getattr(source, "Name", None)
 
 
 def address_of(building: Any) -> dict[str, str | None]:

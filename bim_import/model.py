@@ -6,6 +6,7 @@ from typing import Any
 
 from gis.errors import BadInput
 from twin.feature import PlaceDraft
+from twin.unrelated import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class Receipt:
     Attributes:
         length_unit: Name of the model's length unit; ``length_unit_m`` is its size in metres.
         global_ids: Well-formed GlobalIds of the buildings, the sites and the project: what its next version will bear.
+        left_out: Tax and police business (A 5.1.4c) that buildings, storeys and spaces bore; values are not kept.
         counts: How many of each thing the file holds and how many places came out.
         seconds: Wall time of the reading, process start included.
     """
@@ -132,6 +134,7 @@ class Receipt:
     warnings: tuple[Notice, ...]
     counts: Mapping[str, int]
     seconds: float
+    left_out: tuple[LeftOut, ...] = ()
     global_ids: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -156,6 +159,10 @@ class ImportedModel:
         receipt = dict(document["receipt"])
         receipt["global_ids"] = tuple(receipt["global_ids"])
         receipt["georeference"] = Georeference(**receipt["georeference"])
+        receipt["left_out"] = tuple(
+            LeftOut(**{**one, "names": tuple(one["names"]), "elements": tuple(one["elements"])})
+            for one in receipt["left_out"]
+        )
         receipt["warnings"] = tuple(
             Notice(**{**notice, "global_ids": tuple(notice["global_ids"])}) for notice in receipt["warnings"]
         )

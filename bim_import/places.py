@@ -179,7 +179,7 @@ class _BuildingSheet:
         body = self.desk.bodies.get(space.id())
         name, long_name = clean(space.Name), clean(space.LongName)
         attributes = attributes_of(space, "space", self.desk.units)
-        groups = list(group_names(space))
+        groups = [name for name in group_names(space) if self.desk.properties.screen.admits(name, name, space.GlobalId)]
         unit = attributes.get("unit_no") or unit_number(*groups, name, long_name)
         room = self._door(space, unit, storey, door_number(name))
         use = attributes.get("use") or code_of("space", "use", long_name) or code_of("space", "use", name)

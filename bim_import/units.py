@@ -12,7 +12,7 @@ _POWERS = {"SQUARE_METRE": 2, "CUBIC_METRE": 3}
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Sizes of the project's units in metres and square metres.
+    """Sizes of the project's units in metres, square metres and cubic metres.
 
     Attributes:
         length_name: Name of the length unit; ``METRE (assumed)`` when the model declares none.
@@ -21,19 +21,25 @@ class Units:
     length_name: str
     length_m: float
     area_m2: float
+    volume_m3: float
 
 
 def read_units(model: Any) -> Units:
-    """Return the units of the first IfcUnitAssignment; undeclared areas are squares of the length unit."""
+    """Return the units of the first IfcUnitAssignment; undeclared areas and volumes are powers of the length unit."""
     declared = {}
     for assignment in model.by_type("IfcUnitAssignment")[:1]:
         # The first of a kind is the project's; odd exporters add derived ones under the same kind.
         declared = {getattr(unit, "UnitType", None): unit for unit in reversed(assignment.Units)}
     length = declared.get("LENGTHUNIT")
     length_m = 1.0 if length is None else unit_size(length)
-    area = declared.get("AREAUNIT")
+    area, volume = declared.get("AREAUNIT"), declared.get("VOLUMEUNIT")
     name = "METRE (assumed)" if length is None else _name(length)
-    return Units(name, length_m, length_m**2 if area is None else unit_size(area))
+    return Units(
+        name,
+        length_m,
+        length_m**2 if area is None else unit_size(area),
+        length_m**3 if volume is None else unit_size(volume),
+    )
 
 
 def unit_size(unit: Any) -> float:

@@ -80,6 +80,7 @@ def read(path: Path, at: Placement | None, progress: Progress, remembered: Seque
         georeference=georeference,
         warnings=notices,
         counts=counts(opened.model, places),
+        left_out=desk.properties.screen.left_out(),
         global_ids=names,
         seconds=time.monotonic() - started,
     )
