@@ -14,7 +14,7 @@ from layers.device.types import DeviceType
 from layers.observation.decode import Observation, check, decode
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import Latest, NewEvent, Store, Transaction
+from twin.store import NewEvent, Observed, Reading, Store, Transaction
 
 MAX_ITEMS = 10_000
 
@@ -80,8 +80,10 @@ class Ingest:
         ]
 
         def work(transaction: Transaction) -> Receipt:
-            for observation, device in checked:
-                self._take(transaction, observation, device, receipt)
+            for (reading, device), observed in zip(
+                checked, transaction.observe([reading for reading, _ in checked]), strict=True
+            ):
+                self._take(transaction, reading, device, observed, receipt)
             return receipt
 
         return self._store.write(work)
@@ -129,7 +131,7 @@ class Ingest:
 
     def _checked(
         self, index: int, item: Any, devices: Mapping[str, Feature], receipt: Receipt
-    ) -> tuple[Observation, Feature] | None:
+    ) -> tuple[Reading, Feature] | None:
         try:
             observation = decode(item)
             device = devices.get(observation.device)
@@ -141,54 +143,41 @@ class Ingest:
                     device=observation.device,
                 )
             check(observation, self._types[device.attributes["device_type"]])
+            return _reading(observation, device), device
         except LifangError as error:
             receipt.reject(index, error)
             return None
-        return observation, device
 
-    def _take(self, transaction: Transaction, observation: Observation, device: Feature, receipt: Receipt) -> None:
-        event = transaction.append(
-            NewEvent(
-                kind="observation",
-                community=device.community,
-                subject=observation.device,
-                source=observation.source,
-                source_seq=observation.source_seq,
-                occurred_at=observation.phenomenon_time,
-                body={"property": observation.name, "result": observation.result},
-            )
-        )
-        if event is None:
+    def _take(
+        self, transaction: Transaction, reading: Reading, device: Feature, observed: Observed | None, receipt: Receipt
+    ) -> None:
+        """Count what became of a reading, and move its alarm."""
+        if observed is None:
             receipt.duplicates += 1
             return
         receipt.accepted += 1
-        receipt.seq = event.seq
-        newest = transaction.observe(
-            Latest(
-                device.community, observation.device, observation.name, observation.result, observation.phenomenon_time
-            )
-        )
-        kind = self._types[device.attributes["device_type"]].alarms.get(observation.name)
-        if kind is not None and newest:
-            record = self._moved(transaction, observation, device)
+        receipt.seq = max(receipt.seq, observed.seq)
+        kind = self._types[device.attributes["device_type"]].alarms.get(reading.name)
+        if kind is not None and observed.newest:
+            record = self._moved(transaction, reading, device)
             if record is not None:
                 transaction.put(record)
-                announced = self._announce(transaction, record, observation.phenomenon_time, f"event:{event.seq}")
+                announced = self._announce(transaction, record, reading.occurred_at, f"event:{observed.seq}")
                 receipt.seq = receipt.seq if announced is None else announced["seq"]
                 if not alarm_of(record).open:
-                    transaction.end("alarm", record.id, observation.phenomenon_time)
+                    transaction.end("alarm", record.id, reading.occurred_at)
 
-    def _moved(self, transaction: Transaction, observation: Observation, device: Feature) -> Feature | None:
+    def _moved(self, transaction: Transaction, reading: Reading, device: Feature) -> Feature | None:
         """Return the alarm's record after this report, ``None`` when nothing moved."""
-        record = transaction.current("alarm", f"{observation.device}:{observation.name}")
-        at = observation.phenomenon_time
+        record = transaction.current("alarm", f"{reading.device}:{reading.name}")
+        at = reading.occurred_at
         if record is None:
-            if not observation.result:
+            if not reading.value:
                 return None
-            kind = self._types[device.attributes["device_type"]].alarms[observation.name]
-            return feature_of(raise_new(device.id, observation.name, kind.severity, at), device, kind, self._clock())
+            kind = self._types[device.attributes["device_type"]].alarms[reading.name]
+            return feature_of(raise_new(device.id, reading.name, kind.severity, at), device, kind, self._clock())
         before = alarm_of(record)
-        after = raise_again(before, at) if observation.result else clear(before, at)
+        after = raise_again(before, at) if reading.value else clear(before, at)
         return None if after == before else updated(record, after, self._clock())
 
     def _announce(
@@ -208,6 +197,18 @@ class Ingest:
             )
         )
         return None if event is None else {**message, "seq": event.seq}
+
+
+def _reading(observation: Observation, device: Feature) -> Reading:
+    return Reading(
+        device.community,
+        observation.device,
+        observation.name,
+        observation.result,
+        observation.phenomenon_time,
+        observation.source,
+        observation.source_seq,
+    )
 
 
 def _reports(kind: DeviceType) -> bool:

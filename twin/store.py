@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from gis.errors import BadInput
 from twin.feature import Feature
 from twin.query import Page, Query
+from twin.series import Bucket, Series, Step
 
 T = TypeVar("T")
 
@@ -50,13 +52,74 @@ class Event(NewEvent):
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The latest value of one property of one device."""
+    """The latest value of one property of one device; ``occurred_at`` is the device's clock, ``recorded_at`` ours."""
 
     community: str
     device: str
     name: str
     value: Any
     occurred_at: datetime
+    recorded_at: datetime
+
+
+MOST = 1e300
+"""Largest number a reading may have: sums of them must stay finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a device saw of one property, before the store has numbered it.
+
+    In the log it is an event of kind ``observation`` whose body holds ``property`` and ``result``.
+
+    Attributes:
+        value: Number, boolean, text or JSON object.
+        occurred_at: When it was so (phenomenon time, UTC).
+        source: Who says so; with ``source_seq`` the idempotency key.
+
+    Raises:
+        BadInput: ``reading.too_large``.
+
+    >>> Reading("c1", "D-1", "level", 10**400, datetime.min, "gw", "1")
+    Traceback (most recent call last):
+        ...
+    gis.errors.BadInput: reading.too_large: level of D-1 is no finite number of a usual size. ...
+    """
+
+    community: str
+    device: str
+    name: str
+    value: Any
+    occurred_at: datetime
+    source: str
+    source_seq: str
+
+    def __post_init__(self) -> None:
+        """Refuse a number that nobody could sum."""
+        if isinstance(self.value, int | float) and not -MOST <= self.value <= MOST:
+            raise BadInput(
+                "reading.too_large",
+                f"{self.name} of {self.device} is no finite number of a usual size.",
+                "Send a number between -1e300 and 1e300.",
+                device=self.device,
+                field="result",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What became of a reading: its number in the log, and whether it is now the latest value."""
+
+    seq: int
+    newest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How far a sweep of the log came: the last number it looked at, ``None`` when nothing is left to look at."""
+
+    removed: int
+    last: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +162,30 @@ class Transaction(Protocol):
     def append(self, event: NewEvent) -> Event | None:
         """Append to the log; ``None`` when ``(source, source_seq)`` is there already."""
 
-    def observe(self, latest: Latest) -> bool:
-        """Keep the value if it is newer than the one kept; tell whether it was."""
+    def append_all(self, events: Sequence[NewEvent]) -> list[Event | None]:
+        """Append many, in order; ``None`` for each whose ``(source, source_seq)`` is there already."""
+
+    def observe(self, readings: Sequence[Reading]) -> list[Observed | None]:
+        """Append readings to the log and keep the latest values; ``None`` for each that is there already.
+
+        Late data do not turn a latest value back; of two readings of one moment the one that came later holds.
+        """
+
+    def sweep(self, after: int, before: datetime, limit: int, doomed: Callable[[Event], bool]) -> Swept:
+        """Remove from the log what ``doomed`` says, of at most ``limit`` events numbered above ``after``.
+
+        Only events that happened *and* were recorded earlier than ``before`` are looked at; the newest event of all
+        stays. Readings are in the rollups before they go. :meth:`Store.expired` tells how far the log is broken.
+        """
+
+    def sweep_rollups(self, before: datetime, limit: int, names: Sequence[str], *, others: bool) -> int:
+        """Remove at most ``limit`` hours that began earlier; of these properties, or of all others. Return how many."""
 
     def put(self, feature: Feature) -> bool:
         """Make this the version now believed; ``False`` when nothing differs. The version before it is kept."""
+
+    def put_all(self, features: Sequence[Feature]) -> list[bool]:
+        """Put many, in order: the same as one after another, only faster."""
 
     def end(self, layer: str, feature_id: str, at: datetime) -> bool:
         """End a thing's validity at ``at``; ``False`` when there was nothing to end."""
@@ -164,8 +246,50 @@ class Store(Protocol):
     def history(self, layer: str, feature_id: str) -> list[Feature]:
         """Return all versions of a thing, oldest first."""
 
-    def events(self, after: int, limit: int, kinds: Sequence[str] = ()) -> list[Event]:
-        """Return the events with a sequence number above ``after``, in order; of some kinds only when named."""
+    def events(
+        self,
+        after: int,
+        limit: int,
+        kinds: Sequence[str] = (),
+        *,
+        subjects: Sequence[str] = (),
+        source: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> list[Event]:
+        """Return the events with a sequence number above ``after``, in the order they were recorded.
+
+        Of some kinds, subjects or one source only when named, and only what happened from ``start`` on and before
+        ``end``. After a retention run the log has holes: see :meth:`expired`.
+        """
+
+    def expired(self, kinds: Sequence[str] = ()) -> int:
+        """Return the highest number that was removed from the log, of some kinds only when named; 0 when none was.
+
+        Who asks for events after a smaller number does not get all of them.
+        """
+
+    def observations(self, asked: Series) -> list[Event]:
+        """Return readings in the order of phenomenon time (then of recording), as events of kind ``observation``."""
+
+    def observation_count(self, asked: Series) -> int:
+        """Return how many readings match, whatever the page."""
+
+    def rollup(self, asked: Series, step: Step, offset: timedelta) -> list[Bucket]:
+        """Return count, sum, least, greatest and last value per device, property and minute, hour or day.
+
+        Exact at any moment, late readings included. Buckets that begin from ``asked.start`` on and before
+        ``asked.end``, in the order of device, property and time; ``limit`` and ``cursor`` do not count here. Minutes,
+        and what was known at an earlier moment, come from the log and reach back as far as it does.
+
+        Args:
+            asked: Of which devices and properties.
+            step: ``minute``, ``hour`` or ``day``.
+            offset: Of local time from UTC, whole hours: says when a day begins.
+
+        Raises:
+            BadInput: ``series.offset``.
+        """
 
     def event(self, source: str, source_seq: str) -> Event | None:
         """Return the event that ``source`` numbered so, ``None`` when the log does not hold it."""
@@ -176,11 +300,22 @@ class Store(Protocol):
     def subscribe(self, wake: Callable[[int], None]) -> Callable[[], None]:
         """Call ``wake(last_seq)`` after each commit that appended events; the result unsubscribes."""
 
-    def latest(self, devices: Iterable[str]) -> list[Latest]:
-        """Return the latest values of these devices."""
+    def latest(
+        self,
+        devices: Iterable[str] = (),
+        *,
+        within: str | None = None,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> list[Latest]:
+        """Return the latest values of these devices and of all that stand in a place or below it, by device and name.
 
-    def heard(self) -> set[str]:
-        """Return the devices that have ever reported a value."""
+        ``at`` asks for the latest of that moment, ``known_at`` for what had been recorded by then; both look into the
+        log and reach back as far as it does.
+        """
+
+    def heard(self) -> Mapping[str, datetime]:
+        """Return the devices that have ever reported a value, and when the newest came in (our clock)."""
 
     def version(self, layers: Sequence[str]) -> str:
         """Return a token that changes whenever any of these layers changes; for ETags."""

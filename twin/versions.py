@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +36,10 @@ def wkb(feature: Feature) -> bytes | None:
     return bytes(shapely.to_wkb(feature.geometry, byte_order=1))
 
 
+Key = tuple[str, str, datetime | None]
+"""Layer, id, and a moment."""
+
+
 class Versions(ABC):
     """The part of a :class:`twin.store.Transaction` that decides what a new version does to the one before it.
 
@@ -55,19 +59,27 @@ class Versions(ABC):
         With ``valid_from`` the world changed at that moment: the version before it ends there. Without, or with the
         same moment, the twin learned better: the version before it is superseded for its whole time.
         """
-        feature = _in_milliseconds(feature)
-        believed = self._believed(feature.layer, feature.id, feature.valid_from or self._now)
-        before = next((version for _, version in believed if version.valid_to is None), None)
-        if before is not None and _content(before) == _content(feature) and feature.valid_to is None:
-            return False
-        since = feature.valid_from or (before and before.valid_from) or self._now
-        for fid, version in believed:
-            if version is before or version.valid_from == since:
-                self._supersede(fid)
-        if before is not None and before.valid_from is not None and since > before.valid_from:
-            self._add(replace(before, valid_to=since))
-        self._add(replace(feature, valid_from=since))
-        return True
+        return self.put_all([feature])[0]
+
+    def put_all(self, features: Sequence[Feature]) -> list[bool]:
+        """Put many, in order: the same as one after another, only faster."""
+        return [changed for run in _runs(features) for changed in self._put_run(run)]
+
+    def _put_run(self, features: Sequence[Feature]) -> list[bool]:
+        """Put features that are all different things."""
+        given = [_in_milliseconds(feature) for feature in features]
+        keys = [(feature.layer, feature.id, feature.valid_from or self._now) for feature in given]
+        old: list[int] = []
+        new: list[Feature] = []
+        changed = []
+        for feature, believed in zip(given, self._believed(keys), strict=True):
+            gone, come = _succession(feature, believed, self._now)
+            old += gone
+            new += come
+            changed.append(bool(come))
+        self._supersede(old)
+        self._add(new)
+        return changed
 
     def end(self, layer: str, feature_id: str, at: datetime) -> bool:
         """End a thing's validity at ``at``; ``False`` when there was nothing to end."""
@@ -75,9 +87,9 @@ class Versions(ABC):
         if standing is None:
             return False
         fid, before = standing
-        self._supersede(fid)
+        self._supersede([fid])
         # What ends before it began was never valid: an all-clear that was sent before its alarm.
-        self._add(replace(before, valid_to=max(to_milliseconds(at), before.valid_from or at)))
+        self._add([replace(before, valid_to=max(to_milliseconds(at), before.valid_from or at))])
         return True
 
     def current(self, layer: str, feature_id: str) -> Feature | None:
@@ -98,17 +110,15 @@ class Versions(ABC):
                 layer=later[0].layer,
                 id=later[0].id,
             )
-        for fid, version in brought:
-            self._supersede(fid)
-            self._touched.add(version.layer)
-        for version in self._superseded(moment):
-            self._add(version)
+        self._supersede([fid for fid, _ in brought])
+        self._touched.update(version.layer for _, version in brought)
+        self._add(self._superseded(moment))
         self._forget(moment)
         return len(brought)
 
-    def _add(self, feature: Feature) -> None:
-        self._insert(feature)
-        self._touched.add(feature.layer)
+    def _add(self, features: Sequence[Feature]) -> None:
+        self._insert(features)
+        self._touched.update(feature.layer for feature in features)
 
     def _words(self, feature: Feature) -> list[str] | None:
         """Return the tokens a version is found by; ``None`` when it is not to be found."""
@@ -121,19 +131,19 @@ class Versions(ABC):
         return document((feature.name, feature.id, feature.place, address if isinstance(address, str) else None))
 
     def _standing(self, layer: str, feature_id: str) -> tuple[int, Feature] | None:
-        return next(iter(self._believed(layer, feature_id, None)), None)
+        return next(iter(self._believed([(layer, feature_id, None)])[0]), None)
 
     @abstractmethod
-    def _believed(self, layer: str, feature_id: str, since: datetime | None) -> Sequence[tuple[int, Feature]]:
-        """Return row numbers and versions now believed that are still valid, or began at this moment."""
+    def _believed(self, keys: Sequence[Key]) -> list[Sequence[tuple[int, Feature]]]:
+        """Return for each key row numbers and versions now believed that are still valid, or began at its moment."""
 
     @abstractmethod
-    def _insert(self, feature: Feature) -> None:
-        """Write a version that has ``valid_from`` as believed from now on."""
+    def _insert(self, features: Sequence[Feature]) -> None:
+        """Write versions that have ``valid_from`` as believed from now on, in order."""
 
     @abstractmethod
-    def _supersede(self, fid: int) -> None:
-        """Believe a version until now and no longer."""
+    def _supersede(self, fids: Sequence[int]) -> None:
+        """Believe versions until now and no longer."""
 
     @abstractmethod
     def _recorded(self, moment: datetime) -> Sequence[tuple[int, Feature]]:
@@ -146,6 +156,33 @@ class Versions(ABC):
     @abstractmethod
     def _forget(self, moment: datetime) -> None:
         """Remove the identifiers and descents recorded at this moment."""
+
+
+def _runs(features: Sequence[Feature]) -> Iterator[list[Feature]]:
+    """Cut a list where a thing comes again: what is put of one thing builds on what was put before."""
+    run: dict[tuple[str, str], Feature] = {}
+    for feature in features:
+        if (feature.layer, feature.id) in run:
+            yield list(run.values())
+            run = {}
+        run[feature.layer, feature.id] = feature
+    if run:
+        yield list(run.values())
+
+
+def _succession(
+    feature: Feature, believed: Sequence[tuple[int, Feature]], now: datetime
+) -> tuple[list[int], list[Feature]]:
+    """Return the rows of versions that are no longer believed, and the versions that are from now on; none if equal."""
+    before = next((version for _, version in believed if version.valid_to is None), None)
+    if before is not None and _content(before) == _content(feature) and feature.valid_to is None:
+        return [], []
+    since = feature.valid_from or (before and before.valid_from) or now
+    gone = [fid for fid, version in believed if version is before or version.valid_from == since]
+    come = [replace(feature, valid_from=since)]
+    if before is not None and before.valid_from is not None and since > before.valid_from:
+        come.insert(0, replace(before, valid_to=since))
+    return gone, come
 
 
 def _in_milliseconds(feature: Feature) -> Feature:

@@ -9,7 +9,7 @@ import shapely
 from gis.errors import BadInput, Conflict
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import Descent, Identifier, Latest, NewEvent
+from twin.store import Descent, Identifier, NewEvent, Reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -284,13 +284,15 @@ def test_a_failing_work_is_undone_alone(store):
 
 def test_late_data_do_not_turn_the_latest_value_back(store):
     def observe(value, at):
-        return store.write(lambda tx: tx.observe(Latest("c1", "D-1", "temperature", value, at))).result()
+        reading = Reading("c1", "D-1", "temperature", value, at, "gw", str(value))
+        (observed,) = store.write(lambda tx: tx.observe([reading])).result()
+        return observed.newest
 
     assert observe(20, NOON)
     assert not observe(10, NOON - HOUR)
     assert observe(30, NOON + HOUR)
     assert [(latest.name, latest.value) for latest in store.latest(["D-1", "D-2"])] == [("temperature", 30)]
-    assert store.heard() == {"D-1"}
+    assert store.heard().keys() == {"D-1"}
 
 
 def test_search_finds_chinese_by_character_and_words_by_their_beginning(store):

@@ -74,4 +74,23 @@ def _search_by_layer(connection: sqlite3.Connection) -> None:
     connection.execute("DROP TABLE feature_text_before")
 
 
-_MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema, _search_by_layer)
+def _series(connection: sqlite3.Connection) -> None:
+    """Let the log be read by subject and time, keep hours beside it, and note how far either has come."""
+    for statement in (
+        "CREATE INDEX event_subject ON event (subject, kind, occurred_at)",
+        "ALTER TABLE latest ADD COLUMN recorded_at DATETIME NOT NULL DEFAULT ''",
+        "UPDATE latest SET recorded_at = occurred_at",
+        """CREATE TABLE rollup (community TEXT NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL,
+        start DATETIME NOT NULL, count INTEGER NOT NULL, low REAL, high REAL, total REAL, last TEXT NOT NULL,
+        last_at DATETIME NOT NULL, last_seq INTEGER NOT NULL, PRIMARY KEY (device, name, start)) WITHOUT ROWID""",
+        "CREATE INDEX rollup_start ON rollup (start)",
+        # How much of the log is in the rollups.
+        "CREATE TABLE projection (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID",
+        "INSERT INTO projection VALUES ('rollup', 0)",
+        # The highest number that was removed from the log.
+        "CREATE TABLE expired (kind TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID",
+    ):
+        connection.execute(statement)
+
+
+_MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema, _search_by_layer, _series)

@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from twin.embedded.gpkg import decode_geometry, encode_geometry
 from twin.feature import Feature
+from twin.series import Bucket
 from twin.store import Descent, Event, Identifier, Latest
 from twin.versions import stated
 
@@ -32,7 +33,7 @@ def to_text(moment: datetime) -> str:
     >>> to_text(datetime(2026, 11, 21, 8, tzinfo=UTC))
     '2026-11-21T08:00:00.000Z'
     """
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def maybe_text(moment: datetime | None) -> str | None:
@@ -153,7 +154,21 @@ def descent_of(row: sqlite3.Row) -> Descent:
 
 def latest_of(row: sqlite3.Row) -> Latest:
     """Return the latest value of a row of ``latest``."""
-    return Latest(row["community"], row["device"], row["name"], json.loads(row["value"]), to_moment(row["occurred_at"]))
+    return Latest(
+        row["community"],
+        row["device"],
+        row["name"],
+        json.loads(row["value"]),
+        to_moment(row["occurred_at"]),
+        to_moment(row["recorded_at"]),
+    )
+
+
+def bucket_of(row: sqlite3.Row) -> Bucket:
+    """Return the bucket of a row with the columns of ``rollup``, in their order."""
+    community, device, name, start, count, low, high, total, last, last_at, last_seq = row
+    moments = to_moment(start), to_moment(last_at)
+    return Bucket(community, device, name, moments[0], count, low, high, total, json.loads(last), moments[1], last_seq)
 
 
 def box(feature: Feature) -> tuple[int, ...] | None:

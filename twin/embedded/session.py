@@ -1,5 +1,6 @@
 """The connection the embedded store writes on, and what SQLite's errors mean to a person."""
 
+import logging
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,11 +9,15 @@ from typing import Any
 
 from gis.errors import LifangError, Unavailable
 from twin.declaration import Catalogue
+from twin.embedded.log import fold, unfolded
 from twin.embedded.rows import to_moment
 from twin.embedded.transaction import SqliteTransaction
 from twin.versions import to_milliseconds
 from twin.writer import Work, failed
 
+_LOG = logging.getLogger(__name__)
+FOLD = 10_000
+"""How many events are brought into the rollups at once: fewer cost more each, more let an alarm wait longer."""
 CHECKPOINT_BYTES = 64 * 2**20  # constant readers let a passive checkpoint grow the WAL to hundreds of MB
 
 
@@ -69,9 +74,17 @@ class SqliteSession:
         return translate(error) if isinstance(error, sqlite3.Error) else error
 
     def rest(self) -> None:
-        """Start the write-ahead log over when it has grown."""
-        if self._wal.exists() and self._wal.stat().st_size > CHECKPOINT_BYTES:
-            self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        """Bring the log into the rollups when enough has come; start the write-ahead log over when it has grown."""
+        try:
+            if unfolded(self._connection) >= FOLD:
+                self.begin()
+                fold(self._connection, FOLD)
+                self.commit()
+            if self._wal.exists() and self._wal.stat().st_size > CHECKPOINT_BYTES:
+                self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+        except sqlite3.Error as error:
+            self.rollback()
+            _LOG.warning("the store could not be tidied up, next attempt after the next write: %s", error)
 
 
 def translate(error: sqlite3.Error) -> LifangError:

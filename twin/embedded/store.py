@@ -5,23 +5,25 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from gis.errors import Unavailable
 from twin.answer import Counter
 from twin.declaration import Catalogue
-from twin.embedded import condition
+from twin.embedded import condition, series
 from twin.embedded.gpkg import register_layers
+from twin.embedded.log import last_seq
 from twin.embedded.migrations import check_ours, migrate
-from twin.embedded.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, latest_of
+from twin.embedded.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, to_moment
 from twin.embedded.select import find
 from twin.embedded.session import SqliteSession, translate
 from twin.embedded.text import SqliteIndex
 from twin.feature import Feature
 from twin.query import Page, Query
 from twin.search import best
+from twin.series import Bucket, Series, Step
 from twin.store import Descent, Event, Identifier, Latest, Transaction
 from twin.writer import Subscribers, Writer
 
@@ -96,11 +98,37 @@ class EmbeddedStore:
         sql = f"SELECT {COLUMNS} FROM feature WHERE layer = ? AND id = ? ORDER BY fid"  # noqa: S608
         return [feature_of(row) for row in self._reader().execute(sql, (layer, feature_id))]
 
-    def events(self, after: int, limit: int, kinds: Sequence[str] = ()) -> list[Event]:
-        """Return the events with a sequence number above ``after``, in order; of some kinds only when named."""
-        narrowed = f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
-        sql = f"SELECT * FROM event WHERE seq > ?{narrowed} ORDER BY seq LIMIT ?"  # noqa: S608
-        return [event_of(row) for row in self._reader().execute(sql, (after, *kinds, limit))]
+    def events(
+        self,
+        after: int,
+        limit: int,
+        kinds: Sequence[str] = (),
+        *,
+        subjects: Sequence[str] = (),
+        source: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> list[Event]:
+        """Return the events with a sequence number above ``after``, in order."""
+        return series.events(self._reader(), after, limit, kinds, subjects, source, start, end)
+
+    def expired(self, kinds: Sequence[str] = ()) -> int:
+        """Return the highest number that was removed from the log, of some kinds only when named."""
+        narrowed = f" WHERE kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
+        sql = f"SELECT coalesce(max(seq), 0) FROM expired{narrowed}"  # noqa: S608
+        return int(self._reader().execute(sql, tuple(kinds)).fetchone()[0])
+
+    def observations(self, asked: Series) -> list[Event]:
+        """Return readings in the order of phenomenon time, then of recording."""
+        return series.observations(self._reader(), asked)
+
+    def observation_count(self, asked: Series) -> int:
+        """Return how many readings match, whatever the page."""
+        return series.observation_count(self._reader(), asked)
+
+    def rollup(self, asked: Series, step: Step, offset: timedelta) -> list[Bucket]:
+        """Return the summaries per device, property and minute, hour or day."""
+        return series.rollup(self._reader(), asked, step, offset)
 
     def event(self, source: str, source_seq: str) -> Event | None:
         """Return the event that ``source`` numbered so, ``None`` when the log does not hold it."""
@@ -110,7 +138,7 @@ class EmbeddedStore:
 
     def last_seq(self) -> int:
         """Return the newest sequence number, 0 when nothing has happened."""
-        return int(self._reader().execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()[0])
+        return last_seq(self._reader())
 
     def subscribe(self, wake: Callable[[int], None]) -> Callable[[], None]:
         """Call ``wake(last_seq)`` after each commit that appended events, another process's included."""
@@ -121,15 +149,21 @@ class EmbeddedStore:
                 self._watcher.start()
         return unsubscribe
 
-    def latest(self, devices: Iterable[str]) -> list[Latest]:
-        """Return the latest values of these devices."""
-        sql = "SELECT * FROM latest WHERE device = ? ORDER BY name"
-        reader = self._reader()
-        return [latest_of(row) for device in devices for row in reader.execute(sql, (device,))]
+    def latest(
+        self,
+        devices: Iterable[str] = (),
+        *,
+        within: str | None = None,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> list[Latest]:
+        """Return the latest values of these devices and of all that stand in a place or below it."""
+        return series.latest(self._reader(), list(devices), within, at, known_at)
 
-    def heard(self) -> set[str]:
-        """Return the devices that have ever reported a value."""
-        return {row["device"] for row in self._reader().execute("SELECT DISTINCT device FROM latest")}
+    def heard(self) -> Mapping[str, datetime]:
+        """Return the devices that have ever reported a value, and when the newest came in."""
+        sql = "SELECT device, max(recorded_at) FROM latest GROUP BY device"
+        return {device: to_moment(text) for device, text in self._reader().execute(sql)}
 
     def version(self, layers: Sequence[str]) -> str:
         """Return a token that changes whenever any of these layers changes."""

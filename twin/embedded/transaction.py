@@ -1,17 +1,19 @@
 """What happens inside one transaction of the embedded store."""
 
 import sqlite3
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from twin.declaration import Catalogue
-from twin.embedded.rows import COLUMNS, box, event_of, feature_of, maybe_text, row_of, to_text
+from twin.embedded import log
+from twin.embedded.rows import COLUMNS, box, feature_of, maybe_text, row_of, to_text
 from twin.embedded.select import find
 from twin.feature import Feature
 from twin.query import Page, Query
-from twin.store import Descent, Event, Identifier, Latest, NewEvent
-from twin.versions import Versions, dump
+from twin.store import Descent, Event, Identifier, NewEvent, Observed, Reading, Swept
+from twin.versions import Key, Versions
 
-_INSERT = f"INSERT INTO feature ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608
+_INSERT = f"INSERT INTO feature (fid, {COLUMNS}) VALUES (?, {', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608
 _BELIEVED = (
     f"SELECT fid, {COLUMNS} FROM feature"  # noqa: S608
     " WHERE layer = ? AND id = ? AND superseded_at IS NULL AND (valid_to IS NULL OR valid_from = ?)"
@@ -33,31 +35,23 @@ class SqliteTransaction(Versions):
 
     def append(self, event: NewEvent) -> Event | None:
         """Append to the log; ``None`` when ``(community, source, source_seq)`` is there already."""
-        row = self._connection.execute(
-            "INSERT INTO event (kind, community, subject, source, source_seq, occurred_at, recorded_at, body)"
-            " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING RETURNING *",
-            (
-                event.kind,
-                event.community,
-                event.subject,
-                event.source,
-                event.source_seq,
-                to_text(event.occurred_at),
-                to_text(self._now),
-                dump(dict(event.body)),
-            ),
-        ).fetchone()
-        return None if row is None else event_of(row)
+        return self.append_all([event])[0]
 
-    def observe(self, latest: Latest) -> bool:
-        """Keep the value if it is newer than the one kept; late data do not turn the clock back."""
-        cursor = self._connection.execute(
-            "INSERT INTO latest VALUES (?,?,?,?,?) ON CONFLICT (device, name) DO UPDATE"
-            " SET value = excluded.value, occurred_at = excluded.occurred_at"
-            " WHERE excluded.occurred_at >= latest.occurred_at",
-            (latest.community, latest.device, latest.name, dump(latest.value), to_text(latest.occurred_at)),
-        )
-        return cursor.rowcount > 0
+    def append_all(self, events: Sequence[NewEvent]) -> list[Event | None]:
+        """Append many, in order; ``None`` for each that is there already."""
+        return log.append(self._connection, events, self._now)
+
+    def observe(self, readings: Sequence[Reading]) -> list[Observed | None]:
+        """Append readings to the log and keep the latest values; ``None`` for each that is there already."""
+        return log.observe(self._connection, readings, self._now)
+
+    def sweep(self, after: int, before: datetime, limit: int, doomed: Callable[[Event], bool]) -> Swept:
+        """Remove from the log what ``doomed`` says, of at most ``limit`` events numbered above ``after``."""
+        return log.sweep(self._connection, after, before, limit, doomed)
+
+    def sweep_rollups(self, before: datetime, limit: int, names: Sequence[str], *, others: bool) -> int:
+        """Remove at most ``limit`` hours that began earlier; of these properties, or of all others."""
+        return log.sweep_rollups(self._connection, before, limit, names, others=others)
 
     def find(self, query: Query) -> Page:
         """Answer a query inside this transaction, its own changes included."""
@@ -118,24 +112,38 @@ class SqliteTransaction(Versions):
             [(layer,) for layer in sorted(self._touched)],
         )
 
-    def _believed(self, layer: str, feature_id: str, since: datetime | None) -> list[tuple[int, Feature]]:
-        rows = self._connection.execute(_BELIEVED, (layer, feature_id, maybe_text(since)))
-        return [(row["fid"], feature_of(row)) for row in rows]
+    def _believed(self, keys: Sequence[Key]) -> list[Sequence[tuple[int, Feature]]]:
+        found: list[Sequence[tuple[int, Feature]]] = []
+        for layer, feature_id, since in keys:  # the statement stays prepared: one for many keys would not be faster
+            rows = self._connection.execute(_BELIEVED, (layer, feature_id, maybe_text(since)))
+            found.append([(row["fid"], feature_of(row)) for row in rows])
+        return found
 
-    def _supersede(self, fid: int) -> None:
-        self._connection.execute("UPDATE feature SET superseded_at = ? WHERE fid = ?", (to_text(self._now), fid))
-        self._connection.execute("DELETE FROM feature_text WHERE rowid = ?", (fid,))
+    def _supersede(self, fids: Sequence[int]) -> None:
+        now = to_text(self._now)
+        self._connection.executemany("UPDATE feature SET superseded_at = ? WHERE fid = ?", [(now, fid) for fid in fids])
+        self._connection.executemany("DELETE FROM feature_text WHERE rowid = ?", [(fid,) for fid in fids])
 
-    def _insert(self, feature: Feature) -> None:
-        fid = self._connection.execute(_INSERT, row_of(feature, self._now)).lastrowid
-        bounds = box(feature)
-        if bounds is not None:
-            self._connection.execute("INSERT INTO feature_box VALUES (?,?,?,?,?,?,?,?,?)", (fid, *bounds))
-        words = self._words(feature)
-        if words is not None:
-            self._connection.execute(
-                "INSERT INTO feature_text (rowid, text, layer) VALUES (?, ?, ?)", (fid, " ".join(words), feature.layer)
-            )
+    def _insert(self, features: Sequence[Feature]) -> None:
+        numbered = list(enumerate(features, start=self._last_fid() + 1))
+        connection = self._connection
+        connection.executemany(_INSERT, ((fid, *row_of(feature, self._now)) for fid, feature in numbered))
+        connection.executemany(
+            "INSERT INTO feature_box VALUES (?,?,?,?,?,?,?,?,?)",
+            ((fid, *bounds) for fid, feature in numbered if (bounds := box(feature)) is not None),
+        )
+        connection.executemany(
+            "INSERT INTO feature_text (rowid, text, layer) VALUES (?, ?, ?)",
+            (
+                (fid, " ".join(words), feature.layer)
+                for fid, feature in numbered
+                if (words := self._words(feature)) is not None
+            ),
+        )
+
+    def _last_fid(self) -> int:
+        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'feature'").fetchone()
+        return 0 if row is None else int(row[0])
 
     def _recorded(self, moment: datetime) -> list[tuple[int, Feature]]:
         return [(row["fid"], feature_of(row)) for row in self._rows("recorded_at = ?", moment)]

@@ -53,4 +53,27 @@ def _first_schema(connection: Connection) -> None:
     connection.execute(script)
 
 
-_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first_schema,)
+def _series(connection: Connection) -> None:
+    """Let the log be read by subject and time, keep hours beside it, and note how far either has come."""
+    connection.execute(
+        """
+        CREATE INDEX event_subject ON event (subject, kind, occurred_at, seq);
+        ALTER TABLE latest ADD COLUMN recorded_at timestamptz(3);
+        UPDATE latest SET recorded_at = occurred_at;
+        ALTER TABLE latest ALTER COLUMN recorded_at SET NOT NULL;
+        CREATE TABLE rollup (
+          community text COLLATE "C" NOT NULL, device text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL,
+          start timestamptz(3) NOT NULL, count bigint NOT NULL, low float8, high float8, total float8,
+          last json NOT NULL, last_at timestamptz(3) NOT NULL, last_seq bigint NOT NULL,
+          PRIMARY KEY (device, name, start));
+        CREATE INDEX rollup_start ON rollup (start);
+        -- How much of the log is in the rollups.
+        CREATE TABLE projection (name text PRIMARY KEY, seq bigint NOT NULL);
+        INSERT INTO projection VALUES ('rollup', 0);
+        -- The highest number that was removed from the log.
+        CREATE TABLE expired (kind text COLLATE "C" PRIMARY KEY, seq bigint NOT NULL);
+        """
+    )
+
+
+_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first_schema, _series)

@@ -8,6 +8,7 @@ import shapely
 from psycopg.rows import DictRow
 
 from twin.feature import Feature
+from twin.series import Bucket
 from twin.store import Descent, Event, Identifier, Latest
 from twin.versions import to_milliseconds
 
@@ -56,7 +57,12 @@ def descent_of(row: DictRow) -> Descent:
 
 def latest_of(row: DictRow) -> Latest:
     """Return the latest value of a row of ``latest``."""
-    return Latest(row["community"], row["device"], row["name"], row["value"], row["occurred_at"])
+    return Latest(**row)
+
+
+def bucket_of(row: DictRow) -> Bucket:
+    """Return the bucket of a row with the columns of ``rollup``."""
+    return Bucket(**row)
 
 
 def vector(words: list[str]) -> str:

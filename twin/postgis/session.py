@@ -1,5 +1,6 @@
 """The connection the PostGIS store writes on. Several processes may write: one after another."""
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,11 +10,15 @@ from psycopg.pq import TransactionStatus
 
 from twin.declaration import Catalogue
 from twin.postgis.connection import connect, translate
+from twin.postgis.log import fold, unfolded
 from twin.postgis.select import rows
 from twin.postgis.transaction import PostgisTransaction
 from twin.versions import to_milliseconds
 from twin.writer import Work
 
+_LOG = logging.getLogger(__name__)
+FOLD = 20_000
+"""How many events are brought into the rollups at once."""
 CHANNEL = "lifang"
 
 
@@ -36,6 +41,7 @@ class PostgisSession:
         self._recorded = datetime.min.replace(tzinfo=UTC)
         self._appended = 0
         self.seq = 0
+        self._due = 0
         self.connection = connect(parameters)
 
     def begin(self) -> None:
@@ -95,4 +101,17 @@ class PostgisSession:
         return translate(error) if isinstance(error, psycopg.Error) else error
 
     def rest(self) -> None:
-        """Do nothing: PostgreSQL tidies up by itself."""
+        """Bring the log into the rollups when enough has come; the process that comes first does it for all."""
+        if self.seq < self._due:
+            return
+        try:
+            self._lock()
+            left = unfolded(self.connection)
+            if left >= FOLD:
+                fold(self.connection, FOLD)
+                left -= FOLD
+            self.connection.execute("COMMIT")
+            self._due = self.seq + FOLD - left
+        except psycopg.Error as error:
+            self.rollback()
+            _LOG.warning("the store could not be tidied up, next attempt after the next write: %s", error)

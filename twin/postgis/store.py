@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import psycopg
@@ -15,15 +15,18 @@ from psycopg_pool import ConnectionPool
 from twin.answer import Counter
 from twin.declaration import Catalogue
 from twin.feature import Feature
+from twin.postgis import series
 from twin.postgis.connection import OPTIONS, Connection, parameters, prepare, translate
 from twin.postgis.listener import Listener
+from twin.postgis.log import last_seq
 from twin.postgis.migrations import migrate
-from twin.postgis.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, latest_of
+from twin.postgis.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of
 from twin.postgis.select import find, is_one_statement, rows
 from twin.postgis.session import PostgisSession
 from twin.postgis.text import PostgisIndex
 from twin.query import Page, Query
 from twin.search import best
+from twin.series import Bucket, Series, Step
 from twin.store import Descent, Event, Identifier, Latest, Transaction
 from twin.versions import to_milliseconds
 from twin.writer import Subscribers, Writer
@@ -111,13 +114,37 @@ class PostgisStore:
         sql = f"SELECT {COLUMNS} FROM feature WHERE layer = %s AND id = %s ORDER BY fid"  # noqa: S608
         return [feature_of(row) for row in self._rows(sql, layer, feature_id)]
 
-    def events(self, after: int, limit: int, kinds: Sequence[str] = ()) -> list[Event]:
-        """Return the events with a sequence number above ``after``, in order; of some kinds only when named."""
-        if kinds:
-            sql = "SELECT * FROM event WHERE seq > %s AND kind = ANY(%s) ORDER BY seq LIMIT %s"
-            return [event_of(row) for row in self._rows(sql, after, list(kinds), limit)]
-        sql = "SELECT * FROM event WHERE seq > %s ORDER BY seq LIMIT %s"
-        return [event_of(row) for row in self._rows(sql, after, limit)]
+    def events(
+        self,
+        after: int,
+        limit: int,
+        kinds: Sequence[str] = (),
+        *,
+        subjects: Sequence[str] = (),
+        source: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> list[Event]:
+        """Return the events with a sequence number above ``after``, in order."""
+        return self._ask(series.events, after, limit, kinds, subjects, source, start, end)
+
+    def expired(self, kinds: Sequence[str] = ()) -> int:
+        """Return the highest number that was removed from the log, of some kinds only when named."""
+        narrowed = "kind = ANY(%s)" if kinds else "%s::text[] IS NOT NULL"
+        sql = f"SELECT coalesce(max(seq), 0) AS seq FROM expired WHERE {narrowed}"  # noqa: S608
+        return int(self._rows(sql, list(kinds))[0]["seq"])
+
+    def observations(self, asked: Series) -> list[Event]:
+        """Return readings in the order of phenomenon time, then of recording."""
+        return self._ask(series.observations, asked)
+
+    def observation_count(self, asked: Series) -> int:
+        """Return how many readings match, whatever the page."""
+        return self._ask(series.observation_count, asked)
+
+    def rollup(self, asked: Series, step: Step, offset: timedelta) -> list[Bucket]:
+        """Return the summaries per device, property and minute, hour or day."""
+        return self._ask(series.rollup, asked, step, offset)
 
     def event(self, source: str, source_seq: str) -> Event | None:
         """Return the event that ``source`` numbered so, ``None`` when the log does not hold it."""
@@ -127,7 +154,7 @@ class PostgisStore:
 
     def last_seq(self) -> int:
         """Return the newest sequence number, 0 when nothing has happened."""
-        return int(self._rows("SELECT coalesce(max(seq), 0) AS seq FROM event")[0]["seq"])
+        return self._ask(last_seq)
 
     def subscribe(self, wake: Callable[[int], None]) -> Callable[[], None]:
         """Call ``wake(last_seq)`` after each commit that appended events, another process's included."""
@@ -137,17 +164,21 @@ class PostgisStore:
                 self._listener = Listener(self._parameters, lambda: self._subscribers.tell(self.last_seq))
         return unsubscribe
 
-    def latest(self, devices: Iterable[str]) -> list[Latest]:
-        """Return the latest values of these devices."""
-        sql = (
-            "SELECT latest.* FROM unnest(%s::text[]) WITH ORDINALITY AS asked (device, place)"
-            " JOIN latest ON latest.device = asked.device ORDER BY place, name"
-        )
-        return [latest_of(row) for row in self._rows(sql, list(devices))]
+    def latest(
+        self,
+        devices: Iterable[str] = (),
+        *,
+        within: str | None = None,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> list[Latest]:
+        """Return the latest values of these devices and of all that stand in a place or below it."""
+        return self._ask(series.latest, list(devices), within, at, known_at)
 
-    def heard(self) -> set[str]:
-        """Return the devices that have ever reported a value."""
-        return {row["device"] for row in self._rows("SELECT DISTINCT device FROM latest")}
+    def heard(self) -> Mapping[str, datetime]:
+        """Return the devices that have ever reported a value, and when the newest came in."""
+        sql = "SELECT device, max(recorded_at) AS heard FROM latest GROUP BY device"
+        return {row["device"]: row["heard"] for row in self._rows(sql)}
 
     def version(self, layers: Sequence[str]) -> str:
         """Return a token that changes whenever any of these layers changes."""
@@ -184,6 +215,10 @@ class PostgisStore:
                 yield connection
         except psycopg.Error as error:
             raise translate(error) from error
+
+    def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
+        with self._reader() as connection:
+            return question(connection, *arguments)
 
     def _rows(self, sql: str, *values: Any) -> list[DictRow]:
         with self._reader() as connection:

@@ -1,5 +1,6 @@
 """What happens inside one transaction of the PostGIS store."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,18 +8,29 @@ from psycopg.rows import DictRow
 
 from twin.declaration import Catalogue
 from twin.feature import Feature
+from twin.postgis import log
 from twin.postgis.connection import Connection
-from twin.postgis.rows import COLUMNS, event_of, feature_of, maybe_milliseconds, vector
+from twin.postgis.rows import COLUMNS, feature_of, maybe_milliseconds, vector
 from twin.postgis.select import find, rows
 from twin.query import Page, Query
-from twin.store import Descent, Event, Identifier, Latest, NewEvent
-from twin.versions import Versions, dump, stated, to_milliseconds, wkb
+from twin.store import Descent, Event, Identifier, NewEvent, Observed, Reading, Swept
+from twin.versions import Key, Versions, stated, to_milliseconds, wkb
 
 _INSERT = (
     "INSERT INTO feature (layer, id, community, name, place, parent, storey, z_min_m, z_max_m, stage, attributes,"
     " source, source_element, batch, valid_from, valid_to, recorded_at, geom, words)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::json, %s, %s, %s, %s, %s, %s,"
-    " ST_GeomFromWKB(%s, 4326), %s::tsvector)"
+    " SELECT layer, id, community, name, place, parent, storey, z_min_m, z_max_m, stage, attributes::json, source,"
+    " source_element, batch, valid_from, valid_to, %s, ST_GeomFromWKB(wkb, 4326), words::tsvector"
+    " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::float8[],"
+    " %s::float8[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[],"
+    " %s::bytea[], %s::text[]) WITH ORDINALITY AS given (layer, id, community, name, place, parent, storey, z_min_m,"
+    " z_max_m, stage, attributes, source, source_element, batch, valid_from, valid_to, wkb, words, number)"
+    " ORDER BY number"
+)
+_BELIEVED = (
+    f"SELECT asked, fid, {COLUMNS} FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) WITH ORDINALITY"  # noqa: S608
+    " AS wanted (of_layer, of_id, moment, asked) JOIN feature ON layer = of_layer AND id = of_id"
+    " AND superseded_at IS NULL AND (valid_to IS NULL OR valid_from = moment) ORDER BY fid"
 )
 
 
@@ -41,36 +53,27 @@ class PostgisTransaction(Versions):
 
     def append(self, event: NewEvent) -> Event | None:
         """Append to the log; ``None`` when ``(community, source, source_seq)`` is there already."""
-        added = rows(
-            self._connection,
-            "INSERT INTO event SELECT coalesce(max(seq), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s::json FROM event"
-            " ON CONFLICT DO NOTHING RETURNING *",
-            event.kind,
-            event.community,
-            event.subject,
-            event.source,
-            event.source_seq,
-            to_milliseconds(event.occurred_at),
-            self._now,
-            dump(dict(event.body)),
-        )
-        if not added:
-            return None
-        self.seq = added[0]["seq"]
-        return event_of(added[0])
+        return self.append_all([event])[0]
 
-    def observe(self, latest: Latest) -> bool:
-        """Keep the value if it is newer than the one kept; late data do not turn the clock back."""
-        return self._change(
-            "INSERT INTO latest VALUES (%s, %s, %s, %s::json, %s) ON CONFLICT (device, name) DO UPDATE"
-            " SET value = excluded.value, occurred_at = excluded.occurred_at"
-            " WHERE excluded.occurred_at >= latest.occurred_at",
-            latest.community,
-            latest.device,
-            latest.name,
-            dump(latest.value),
-            to_milliseconds(latest.occurred_at),
-        )
+    def append_all(self, events: Sequence[NewEvent]) -> list[Event | None]:
+        """Append many, in order; ``None`` for each that is there already."""
+        added = log.append(self._connection, events, self._now)
+        self.seq = max((event.seq for event in added if event is not None), default=self.seq)
+        return added
+
+    def observe(self, readings: Sequence[Reading]) -> list[Observed | None]:
+        """Append readings to the log and keep the latest values; ``None`` for each that is there already."""
+        found = log.observe(self._connection, readings, self._now)
+        self.seq = max((one.seq for one in found if one is not None), default=self.seq)
+        return found
+
+    def sweep(self, after: int, before: datetime, limit: int, doomed: Callable[[Event], bool]) -> Swept:
+        """Remove from the log what ``doomed`` says, of at most ``limit`` events numbered above ``after``."""
+        return log.sweep(self._connection, after, before, limit, doomed)
+
+    def sweep_rollups(self, before: datetime, limit: int, names: Sequence[str], *, others: bool) -> int:
+        """Remove at most ``limit`` hours that began earlier; of these properties, or of all others."""
+        return log.sweep_rollups(self._connection, before, limit, names, others=others)
 
     def find(self, query: Query) -> Page:
         """Answer a query inside this transaction, its own changes included."""
@@ -131,24 +134,26 @@ class PostgisTransaction(Versions):
     def _change(self, sql: Any, *values: Any) -> bool:
         return self._connection.execute(sql, values).rowcount > 0
 
-    def _believed(self, layer: str, feature_id: str, since: datetime | None) -> list[tuple[int, Feature]]:
-        condition = "layer = %s AND id = %s AND superseded_at IS NULL AND (valid_to IS NULL OR valid_from = %s)"
-        return [(row["fid"], feature_of(row)) for row in self._versions(condition, layer, feature_id, since)]
+    def _believed(self, keys: Sequence[Key]) -> list[Sequence[tuple[int, Feature]]]:
+        layers, ids, moments = zip(*keys, strict=True)
+        found: list[list[tuple[int, Feature]]] = [[] for _ in keys]
+        believed = rows(self._connection, _BELIEVED, list(layers), list(ids), list(moments))
+        for row in believed:
+            found[row["asked"] - 1].append((row["fid"], feature_of(row)))
+        return list(found)
 
-    def _supersede(self, fid: int) -> None:
-        self._change("UPDATE feature SET superseded_at = %s, words = NULL WHERE fid = %s", self._now, fid)
+    def _supersede(self, fids: Sequence[int]) -> None:
+        self._change("UPDATE feature SET superseded_at = %s, words = NULL WHERE fid = ANY(%s)", self._now, list(fids))
 
-    def _insert(self, feature: Feature) -> None:
+    def _insert(self, features: Sequence[Feature]) -> None:
+        if features:
+            columns = [list(column) for column in zip(*(self._row(feature) for feature in features), strict=True)]
+            self._change(_INSERT, self._now, *columns)
+
+    def _row(self, feature: Feature) -> tuple[Any, ...]:
         words = self._words(feature)
-        self._change(
-            _INSERT,
-            *stated(feature),
-            maybe_milliseconds(feature.valid_from),
-            maybe_milliseconds(feature.valid_to),
-            self._now,
-            wkb(feature),
-            None if words is None else vector(words),
-        )
+        since, until = maybe_milliseconds(feature.valid_from), maybe_milliseconds(feature.valid_to)
+        return (*stated(feature), since, until, wkb(feature), None if words is None else vector(words))
 
     def _recorded(self, moment: datetime) -> list[tuple[int, Feature]]:
         return [(row["fid"], feature_of(row)) for row in self._versions("recorded_at = %s", moment)]
