@@ -124,7 +124,7 @@ class _BuildingSheet:
         if shape is None:
             self.desk.notices.add("ifc.storey_without_shape", "Storeys have no shape.", "Draw rooms or slabs.", thing)
         floor_m, top_m = (own.z_min_m, own.z_max_m) if own else (storey.floor_m, self._top_m(index, branches))
-        attributes = attributes_of(thing, "storey", self.desk.units)
+        attributes = attributes_of(thing, "storey", self.desk.properties)
         if shape is not None:
             attributes.setdefault("area_m2", round(shape.area, 2))
         if top_m is not None:
@@ -178,7 +178,7 @@ class _BuildingSheet:
     def _space(self, space: Any, storey: Storey | None) -> PlaceDraft:
         body = self.desk.bodies.get(space.id())
         name, long_name = clean(space.Name), clean(space.LongName)
-        attributes = attributes_of(space, "space", self.desk.units)
+        attributes = attributes_of(space, "space", self.desk.properties)
         groups = [name for name in group_names(space) if self.desk.properties.screen.admits(name, name, space.GlobalId)]
         unit = attributes.get("unit_no") or unit_number(*groups, name, long_name)
         room = self._door(space, unit, storey, door_number(name))
@@ -243,7 +243,7 @@ class _BuildingSheet:
         if shape is None:
             self.desk.notices.add("ifc.building_without_shape", "Buildings have no shape.", "Draw its outline.", thing)
         name = self._name()
-        attributes = self._counts(storeys, units) | attributes_of(thing, "building", self.desk.units)
+        attributes = self._counts(storeys, units) | attributes_of(thing, "building", self.desk.properties)
         identity = self.desk.identity(thing)
         if number := attributes.get("building_no") or building_number(name):
             identity["identifiers"] = identity["identifiers"] | {"building_no": str(number)}
