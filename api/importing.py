@@ -1,5 +1,7 @@
 """Files into the twin: the one path that the command line, the sample community and the API share."""
 
+import hashlib
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +11,10 @@ from typing import Any
 
 import shapely
 
-from gis.errors import BadInput, Conflict, LifangError, NotFound
+from api.import_log import unchanged_since
+from api.import_options import ModelOptions, Options, TableOptions, fingerprint
+from api.readings import Readings
+from gis.errors import BadInput, LifangError
 from gis.read import Row, check_near, read_features
 from layers.records import building_drafts, map_columns, record_drafts
 from layers.screening import related_rows
@@ -17,14 +22,33 @@ from layers.storeys import with_synthetic
 from twin.declaration import Catalogue, Layer
 from twin.difference import Change
 from twin.feature import PlaceDraft
-from twin.intake import IMPORT_SOURCE, Batch, Taken, take_places, take_records
+from twin.intake import Batch, Taken, take_places, take_records
 from twin.query import Query
-from twin.store import NewEvent, Store, Transaction
+from twin.store import Store, Transaction
 
 MAX_KM = 50.0
 """A layer farther than this from what is already there is in the wrong place."""
 
 _WRITTEN_BY_OTHERS = ("unit", "storey", "space", "alarm", "review")
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file says, read and checked, before any of it is in the twin.
+
+    Attributes:
+        fingerprint: Tells the file and what was asked of it; ``None`` for what may change without a trace.
+        take: Puts it into a transaction.
+        receipt: How an IFC model was read and georeferenced; ``None`` for GIS files.
+    """
+
+    file: str
+    fingerprint: str | None
+    take: Callable[[Transaction, Batch], Taken]
+    notices: list[str]
+    receipt: Any = None
 
 
 @dataclass(slots=True)
@@ -34,6 +58,8 @@ class Report:
     Attributes:
         receipt: How an IFC model was read and georeferenced; ``None`` for GIS files.
         changes: Every place and record that is different now.
+        unchanged_since: The import that brought exactly this, when the file was not even read again.
+        stored: Whether it is in the twin; not after a dry run, nor when something other than agreed would happen.
     """
 
     file: str
@@ -41,6 +67,8 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     receipt: Any = None
     changes: list[Change] = field(default_factory=list)
+    unchanged_since: str | None = None
+    stored: bool = False
 
     def summary(self) -> str:
         """Return one line: what was added, changed, kept and ended.
@@ -49,8 +77,17 @@ class Report:
         'building +1; space +20, 1 ended'
         >>> Report("empty.csv", {}).summary()
         'nothing'
+        >>> Report("a.ifc", {}, unchanged_since="5f0c").summary()
+        'unchanged since import 5f0c'
         """
+        if self.unchanged_since is not None:
+            return f"unchanged since import {self.unchanged_since}"
         return "; ".join(f"{layer} {_counted(counts)}" for layer, counts in self.counts.items()) or "nothing"
+
+    def difference(self) -> str:
+        """Return a token that two reports share only if they tell the same changes."""
+        told = [(one.layer, one.id, one.name, one.outcome, dict(one.properties)) for one in self.changes]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _counted(counts: Mapping[str, int]) -> str:
@@ -61,9 +98,9 @@ def _counted(counts: Mapping[str, int]) -> str:
 class _Rehearsed(Exception):
     """Carries the result of a dry run out of the transaction that it rolls back."""
 
-    def __init__(self, taken: Taken) -> None:
+    def __init__(self, report: Report) -> None:
         super().__init__("dry run")
-        self.taken = taken
+        self.report = report
 
 
 class Importer:
@@ -72,94 +109,124 @@ class Importer:
     Args:
         community: Partition key of what is imported; ``None`` takes the only one the store knows.
         dry_run: Tell what would change, and change nothing.
+        readings: Reads building models, and may know them already.
 
     Raises:
         BadInput: ``import.which_community`` when the store holds several and none was named.
     """
 
-    def __init__(self, store: Store, catalogue: Catalogue, community: str | None, *, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        community: str | None,
+        *,
+        dry_run: bool = False,
+        readings: Readings | None = None,
+    ) -> None:
         self._dry_run = dry_run
         self._store = store
         self._catalogue = catalogue
+        self._readings = readings or Readings(None)
         self.community = community or _only_community(store)
 
-    def ifc(
-        self,
-        path: Path,
-        *,
-        at: Any = None,
-        same_as: str | None = None,
-        progress: Callable[[str, float], None] | None = None,
-    ) -> Report:
-        """Import a building model.
-
-        Args:
-            path: The model.
-            at: Position given by the planner.
-            same_as: Code of the building it is, or ``new``, where the twin was in doubt.
-            progress: Told the step in hand.
+    def ifc(self, path: Path, *, progress: Progress | None = None, **options: Any) -> Report:
+        """Import a building model; the options are those of :class:`api.import_options.ModelOptions`.
 
         Raises:
             Conflict: ``import.doubtful_building``, naming the candidates.
             BadInput: ``ifc.…`` when it cannot be read or placed; the store is untouched then.
         """
-        from bim_import import read_ifc
+        return self.run(path, ModelOptions(**options), progress)
 
-        model = read_ifc(path, at=at, progress=progress)
-        self._check_extent(model.places, path.name)
-        batch = self._batch(path)
-        decided = None if same_as is None else {_only_building(model.places): same_as}
-        taken = self._commit(lambda transaction: take_places(transaction, model.places, batch, decided))
-        notices = [f"{notice.code}: {notice.message} {notice.cure}".rstrip() for notice in model.receipt.warnings]
-        return _report(path, taken, notices, model.receipt)
-
-    def gis(
-        self,
-        path: Path,
-        layer: str,
-        *,
-        table: str | None = None,
-        crs: str | None = None,
-        encoding: str | None = None,
-        dem: Path | None = None,
-        id_column: str | None = None,
-    ) -> Report:
-        """Import a vector file or a table into a layer.
+    def gis(self, path: Path, layer: str, *, progress: Progress | None = None, **options: Any) -> Report:
+        """Import a vector file or a table; the options are those of :class:`api.import_options.TableOptions`.
 
         Raises:
             NotFound: ``layer.unknown``.
             BadInput: ``gis.…`` when it cannot be read, ``import.nothing_usable``; the store is untouched then.
         """
-        declared = self._importable(layer)
-        notices: list[LifangError] = []
-        rows = read_features(path, crs=crs, encoding=encoding, layer=table, on_warning=notices.append)
-        rows = related_rows(rows, notices.append)
-        self._check_rows(rows, path.name, crs)
-        _check_any(rows, path, notices)
-        columns = map_columns(declared, list(rows[0].properties), id_column)
-        batch = self._batch(path)
-        if layer == "building":
-            places = with_synthetic(building_drafts(declared, rows, columns, notices.append, _dem(dem)))
-            _check_any(places, path, notices)
-            taken = self._commit(lambda transaction: take_places(transaction, places, batch))
-        else:
-            records = record_drafts(declared, rows, columns, notices.append)
-            _check_any(records, path, notices)
-            taken = self._commit(lambda transaction: take_records(transaction, layer, records, batch))
-        return _report(path, taken, _summarised(notices))
+        return self.run(path, TableOptions(layer=layer, **options), progress)
 
-    def _commit(self, work: Callable[[Transaction], Taken]) -> Taken:
-        """Run the work and keep it, or, on a dry run, roll it back and return what it would have done."""
-        if not self._dry_run:
-            return self._store.write(work).result()
+    def run(self, path: Path, options: Options, progress: Progress | None = None) -> Report:
+        """Import a file, unless it is in the twin exactly as it is."""
+        known = self.known(path, options)
+        return known or self.take(self.read(path, options, progress or _silent))
 
-        def rehearse(transaction: Transaction) -> Taken:
-            raise _Rehearsed(work(transaction))
+    def known(self, path: Path, options: Options) -> Report | None:
+        """Return what there is to tell of a file that need not be read again; ``None`` for any other."""
+        mark = self._fingerprint(path, options)
+        batch = None if mark is None else unchanged_since(self._store, self.community, mark)
+        return None if batch is None else Report(path.name, {}, unchanged_since=batch, stored=True)
+
+    def read(self, path: Path, options: Options, progress: Progress) -> Reading:
+        """Return what a file says; an error that ``progress`` raises ends the reading."""
+        if isinstance(options, ModelOptions):
+            return self._read_model(path, options, progress)
+        return self._read_table(path, options, progress)
+
+    def take(self, reading: Reading, batch: str | None = None, *, agreed: str | None = None) -> Report:
+        """Put a reading into the twin, or, on a dry run, tell what that would do.
+
+        Args:
+            reading: What to take in.
+            batch: Name of the import; a new one when nobody cares.
+            agreed: The :meth:`Report.difference` somebody agreed to; with any other outcome nothing is stored.
+        """
+        one = Batch(
+            id=batch or uuid.uuid4().hex,
+            community=self.community,
+            source=reading.file,
+            at=datetime.now(UTC),
+            fingerprint=reading.fingerprint,
+        )
+
+        def work(transaction: Transaction) -> Report:
+            report = _report(reading, reading.take(transaction, one))
+            if self._dry_run or agreed not in (None, report.difference()):
+                raise _Rehearsed(report)
+            report.stored = True
+            return report
 
         try:
-            return self._store.write(rehearse).result()
+            return self._store.write(work).result()
         except _Rehearsed as done:
-            return done.taken
+            return done.report
+
+    def _read_model(self, path: Path, options: ModelOptions, progress: Progress) -> Reading:
+        model = self._readings.read(path, options.reading(), progress)
+        self._check_extent(model.places, path.name)
+        decided = None if options.same_as is None else {_only_building(model.places): options.same_as}
+        notices = [f"{notice.code}: {notice.message} {notice.cure}".rstrip() for notice in model.receipt.warnings]
+
+        def take(transaction: Transaction, batch: Batch) -> Taken:
+            return take_places(transaction, model.places, batch, decided)
+
+        return Reading(path.name, self._fingerprint(path, options), take, notices, model.receipt)
+
+    def _read_table(self, path: Path, options: TableOptions, progress: Progress) -> Reading:
+        declared = self._importable(options.layer)
+        progress("read", 0.0)
+        notices: list[LifangError] = []
+        rows = read_features(
+            path, crs=options.crs, encoding=options.encoding, layer=options.table, on_warning=notices.append
+        )
+        rows = related_rows(rows, notices.append)
+        self._check_rows(rows, path.name, options.crs)
+        _check_any(rows, path, notices)
+        progress("places", 0.0)
+        columns = map_columns(declared, list(rows[0].properties), options.id_column)
+        take = _places_of if options.layer == "building" else _records_of
+        return Reading(
+            path.name,
+            self._fingerprint(path, options),
+            take(declared, rows, columns, options, path, notices),
+            _summarised(notices),
+        )
+
+    def _fingerprint(self, path: Path, options: Options) -> str | None:
+        declared = self._catalogue[options.layer] if isinstance(options, TableOptions) else None
+        return fingerprint(path, options, declared)
 
     def _importable(self, name: str) -> Layer:
         layer = self._catalogue[name]
@@ -171,9 +238,6 @@ class Importer:
                 layer=name,
             )
         return layer
-
-    def _batch(self, path: Path) -> Batch:
-        return Batch(id=uuid.uuid4().hex, community=self.community, source=path.name, at=datetime.now(UTC))
 
     def _check_rows(self, rows: list[Row], file: str, crs: str | None) -> None:
         bounds = self._extent()
@@ -206,55 +270,24 @@ class Importer:
         return None
 
 
-def imports(store: Store) -> list[dict[str, Any]]:
-    """Return every import, newest first, with what it did and who undid it."""
-    events = store.events(0, 1_000_000, ("change", "undo"))
-    undone = {event.body["batch"]: event.body["by"] for event in events if event.kind == "undo"}
-    return [
-        {
-            "batch": event.source_seq,
-            "source": event.subject,
-            "community": event.community,
-            "at": event.recorded_at.isoformat(),
-            "counts": event.body["counts"],
-            "undone_by": undone.get(event.source_seq),
-        }
-        for event in reversed(events)
-        if event.source == IMPORT_SOURCE
-    ]
+def _places_of(
+    declared: Layer, rows: list[Row], columns: Any, options: TableOptions, path: Path, notices: list[LifangError]
+) -> Callable[[Transaction, Batch], Taken]:
+    places = with_synthetic(building_drafts(declared, rows, columns, notices.append, _dem(options.dem)))
+    _check_any(places, path, notices)
+    return lambda transaction, batch: take_places(transaction, places, batch)
 
 
-def undo_import(store: Store, batch: str, by: str, now: datetime) -> int:
-    """Take an import back as a whole; return how many versions were taken back.
+def _records_of(
+    declared: Layer, rows: list[Row], columns: Any, options: TableOptions, path: Path, notices: list[LifangError]
+) -> Callable[[Transaction, Batch], Taken]:
+    records = record_drafts(declared, rows, columns, notices.append)
+    _check_any(records, path, notices)
+    return lambda transaction, batch: take_records(transaction, options.layer, records, batch)
 
-    Raises:
-        NotFound: ``import.unknown``.
-        Conflict: ``import.undone`` when it was taken back before, ``import.changed_since`` when later imports changed
-            the same things.
-    """
-    done = store.event(IMPORT_SOURCE, batch)
-    if done is None:
-        raise NotFound("import.unknown", f"There was no import {batch!r}.", "See lifang import list.", batch=batch)
 
-    def work(transaction: Transaction) -> int:
-        noted = transaction.append(
-            NewEvent(
-                kind="undo",
-                community=done.community,
-                subject=done.subject,
-                source="lifang:undo",
-                source_seq=batch,
-                occurred_at=now,
-                body={"batch": batch, "by": by, "layers": done.body["layers"]},
-            )
-        )
-        if noted is None:
-            raise Conflict(
-                "import.undone", f"Import {batch} was taken back before.", "Nothing needs to be done.", batch=batch
-            )
-        return transaction.undo(done.recorded_at)
-
-    return store.write(work).result()
+def _silent(_stage: str, _share: float) -> None:
+    """Tell nobody."""
 
 
 def _check_any(drafts: Sequence[object], path: Path, notices: Sequence[LifangError]) -> None:
@@ -296,9 +329,9 @@ def _dem(path: Path | None) -> Any:
     return Dem.open(path)
 
 
-def _report(path: Path, taken: Taken, notices: list[str], receipt: Any = None) -> Report:
+def _report(reading: Reading, taken: Taken) -> Report:
     counts = {layer: dict(counts) for layer, counts in taken.counts.items()}
-    return Report(path.name, counts, notices + taken.problems, receipt, taken.changes)
+    return Report(reading.file, counts, reading.notices + taken.problems, reading.receipt, taken.changes)
 
 
 def _summarised(notices: list[LifangError]) -> list[str]:

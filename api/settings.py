@@ -34,4 +34,20 @@ class Settings(BaseSettings):
         None, description="Community that imports belong to; may stay unset while the store holds only one."
     )
     layers: Path | None = Field(None, description="Folder with further layer declarations (YAML).")
+    spool: Path | None = Field(
+        None, description="Folder for uploads that wait and for readings of models; unset, it stands beside the store."
+    )
+    upload_mb: int = Field(1024, ge=1, description="Largest file that may be uploaded, megabytes.")
     sample: Path = Field(Path(".lifang/sample"), description="Folder of the generated sample community.")
+
+
+def spool_of(chosen: Settings) -> Path:
+    """Return the folder for uploads and readings.
+
+    >>> spool_of(Settings(store="data/twin.gpkg")).as_posix(), spool_of(Settings(store="postgresql://db/twin")).as_posix()
+    ('data/twin.imports', '.lifang/imports')
+    """
+    if chosen.spool is not None:
+        return chosen.spool
+    store = chosen.store
+    return store.with_suffix(".imports") if isinstance(store, Path) else Path(".lifang/imports")

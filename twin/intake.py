@@ -34,12 +34,14 @@ class Batch:
         id: Unique; its event in the log bears it.
         source: Name of the file or system.
         at: When it is taken in, UTC.
+        fingerprint: Tells the file and what was asked of it; the same again changes nothing.
     """
 
     id: str
     community: str
     source: str
     at: datetime
+    fingerprint: str | None = None
 
 
 @dataclass(slots=True)
@@ -77,7 +79,9 @@ def take_places(
         Conflict: ``import.doubtful_building`` for a model whose building may be one already there.
         BadInput: ``import.orphan``, ``import.shifted_datum``.
     """
-    return _PlaceIntake(transaction, drafts, batch, decided or {}).run()
+    taken = _PlaceIntake(transaction, drafts, batch, decided or {}).run()
+    _announce(transaction, taken, batch)
+    return taken
 
 
 def decide(transaction: Transaction, review: str, choice: str, by: str, batch: Batch) -> str:
@@ -89,8 +93,11 @@ def decide(transaction: Transaction, review: str, choice: str, by: str, batch: B
     record = pending(transaction, review)
     draft = draft_of(record)
     own = replace(batch, source=record.source or batch.source, community=record.community)
-    code = take_places(transaction, [draft], own, {draft.key: choice}).codes[draft.key]
-    close(transaction, record, code, by, batch.at)
+    taken = _PlaceIntake(transaction, [draft], own, {draft.key: choice}).run()
+    code = taken.codes[draft.key]
+    taken.counts[record.layer]["ended"] += 1
+    taken.changes.append(close(transaction, record, code, by, batch.at))
+    _announce(transaction, taken, own)
     return code
 
 
@@ -168,7 +175,6 @@ class _PlaceIntake:
                 self._take_building(draft, codes[draft.key], standing.get(codes[draft.key]))
         self._descend(found, codes)
         self._taken.problems += [f"{code} changed its outline: extended, or built anew?" for code in found.altered]
-        _announce(self._transaction, self._taken, self._batch)
         return self._taken
 
     def _queue(self, draft: PlaceDraft, doubt: Doubt) -> None:
@@ -178,7 +184,7 @@ class _PlaceIntake:
             raise Conflict(
                 "import.doubtful_building",
                 f"{draft.name or draft.key} may be {names}.",
-                "Say which with --as CODE, or --as new; nothing was imported.",
+                "Say which: --as CODE or --as new; over HTTP same_as. Nothing was imported.",
                 candidates=[one.key for one in doubt.candidates],
             )
         record = record_of(draft, doubt, self._batch.community, self._batch.source, self._batch.id)
@@ -421,6 +427,7 @@ def _announce(transaction: Transaction, taken: Taken, batch: Batch) -> None:
                     "layers": changed,
                     "batch": batch.id,
                     "counts": {layer: dict(taken.counts[layer]) for layer in changed},
+                    "fingerprint": batch.fingerprint,
                 },
             )
         )

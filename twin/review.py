@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from gis.errors import NotFound
+from twin.difference import Change
 from twin.feature import Feature, PlaceDraft
 from twin.matching import Doubt
 from twin.query import Query
@@ -57,8 +58,9 @@ def pending(transaction: Transaction, review: str) -> Feature:
     return record
 
 
-def close(transaction: Transaction, record: Feature, code: str, by: str, at: datetime) -> None:
-    """Note the decision and take the doubt off the queue; it stays on record."""
+def close(transaction: Transaction, record: Feature, code: str, by: str, at: datetime) -> Change:
+    """Note the decision and take the doubt off the queue, where it stays on record; return what that changed."""
     decision = {"decision": code, "decided_by": by, "decided_at": at.isoformat()}
     transaction.put(replace(record, attributes={**record.attributes, **decision}, valid_from=None))
     transaction.end(LAYER, record.id, at)
+    return Change(LAYER, record.id, record.name, "ended", {})

@@ -4,7 +4,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -43,25 +43,57 @@ def add_store(parser: ArgumentParser) -> None:
 
 
 @contextmanager
-def opened(chosen: Settings, *, must_exist: bool = False) -> Iterator[tuple[Store, Catalogue]]:
+def opened(chosen: Settings, *, must_exist: bool = False, keep_empty: bool = True) -> Iterator[tuple[Store, Catalogue]]:
     """Open the store of the settings and close it afterwards.
 
     Args:
         chosen: Names the store and further layers.
         must_exist: A question or a decision makes no sense on a store that is not there: a typing mistake in
             ``--store`` shall be told, not answered with nothing. A database is never made by opening it.
+        keep_empty: Whether a file that was made by opening it stays although nothing was put into it.
 
     Raises:
         NotFound: ``store.missing``.
         Unavailable: ``store.no_driver`` for PostgreSQL without its driver; what the store itself raises.
     """
-    if must_exist and isinstance(chosen.store, Path) and not chosen.store.exists():
+    if must_exist and _is_missing(chosen.store):
         raise NotFound(
-            "store.missing", f"There is no store {chosen.store}.", "Check --store, or import something first."
+            "store.missing",
+            f"There is no store {chosen.store}.",
+            "Check --store, import something first, or serve an empty twin with lifang serve --create.",
         )
     catalogue = load_catalogue(chosen.layers)
+    made = _missing_paths(chosen.store)
+    unused = False
     with closing(_store(chosen.store, catalogue)) as store:
-        yield store, catalogue
+        try:
+            yield store, catalogue
+        finally:
+            unused = bool(made) and not keep_empty and not store.counts() and store.last_seq() == 0
+    if unused:
+        _remove(made)
+
+
+def _is_missing(where: Path | str) -> bool:
+    return isinstance(where, Path) and not where.exists()
+
+
+def _missing_paths(where: Path | str) -> list[Path]:
+    """Return what opening a store will make: its file, and the folders above it."""
+    if not isinstance(where, Path):
+        return []
+    path = where.absolute()
+    return [one for one in (path, *path.parents) if not one.exists()]
+
+
+def _remove(made: list[Path]) -> None:
+    """Remove a store nobody put anything into, and the folders made for it unless somebody uses them."""
+    store, *folders = made
+    for ending in ("", "-wal", "-shm"):
+        store.with_name(store.name + ending).unlink(missing_ok=True)
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _store(where: Path | str, catalogue: Catalogue) -> Store:

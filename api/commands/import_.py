@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from api.commands.common import Progress, add_store, opened, settings
-from api.importing import Importer, Report, imports, undo_import
+from api.import_log import imports, undo_import
+from api.import_options import placement
+from api.importing import Importer, Report
 from api.naming import import_identifiers
-from api.parameters import numbers
+from api.readings import Readings
+from api.settings import spool_of
 from gis.errors import LifangError
 from twin.difference import Change
 
@@ -55,7 +58,7 @@ def add_to(commands: Any) -> None:
 
 
 def _identifiers(arguments: Namespace) -> int:
-    with opened(settings(store=arguments.store)) as (store, _catalogue):
+    with opened(settings(store=arguments.store), keep_empty=False) as (store, _catalogue):
         named = import_identifiers(store, arguments.file, arguments.encoding)
     Progress().warn(named.problems)
     print(f"{named.taken} names")
@@ -88,13 +91,7 @@ def _common(parser: Any) -> None:
 
 
 def _ifc(arguments: Namespace) -> int:
-    from bim_import import Placement
-
-    at = None
-    if arguments.at is not None:
-        count = len(arguments.at.split(","))
-        values = numbers(arguments.at, ("lon", "lat", "bearing")[: max(2, count)], "--at")
-        at = Placement(*values)
+    at = None if arguments.at is None else placement(arguments.at, "--at")
     return _each(
         arguments,
         lambda importer, path, progress: importer.ifc(path, at=at, same_as=arguments.same_as, progress=progress),
@@ -109,15 +106,18 @@ def _gis(arguments: Namespace) -> int:
         "dem": arguments.dem,
         "id_column": arguments.id,
     }
-    return _each(arguments, lambda importer, path, _progress: importer.gis(path, arguments.layer, **options))
+    return _each(
+        arguments, lambda importer, path, progress: importer.gis(path, arguments.layer, progress=progress, **options)
+    )
 
 
 def _each(arguments: Namespace, take: Any) -> int:
     """Import every file; one that fails does not stop the others. Return the first failure's status."""
     chosen = settings(store=arguments.store, community=arguments.community)
     progress, status = Progress(), 0
-    with opened(chosen) as (store, catalogue):
-        importer = Importer(store, catalogue, chosen.community, dry_run=arguments.dry_run)
+    with opened(chosen, keep_empty=False) as (store, catalogue):
+        readings = Readings(spool_of(chosen) / "readings")
+        importer = Importer(store, catalogue, chosen.community, dry_run=arguments.dry_run, readings=readings)
         for path in arguments.files:
             try:
                 report = take(importer, path, progress)

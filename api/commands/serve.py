@@ -20,6 +20,7 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("serve", help="serve the API and the cockpit")
     add_store(parser)
+    parser.add_argument("--create", action="store_true", help="begin an empty twin when the store named is not there")
     add_address(parser)
     parser.set_defaults(run=run)
 
@@ -33,8 +34,9 @@ def add_address(parser: Any) -> None:
 def run(arguments: Namespace) -> int:
     """Serve until told to stop."""
     chosen = settings(store=arguments.store, host=arguments.host, port=arguments.port)
+    named = chosen.store != Settings.model_fields["store"].default
     listener = listen(chosen)
-    with listener, opened(chosen) as (store, catalogue):
+    with listener, opened(chosen, must_exist=named and not arguments.create) as (store, catalogue):
         server_for(store, catalogue, chosen, Progress()).run(sockets=[listener])
     return 0
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi import Query as Parameter
 from pydantic import BaseModel, Field
 
-from api.importing import imports, undo_import
+from api.import_log import imports, undo_import
 from api.state import Here
 from twin import review
 from twin.feature import Feature

@@ -12,8 +12,6 @@ import sys
 import warnings
 from pathlib import Path
 
-import ifcopenshell
-import ifcopenshell.guid
 import numpy as np
 import pyogrio.raw
 import pyproj
@@ -24,6 +22,7 @@ from api.__main__ import main
 from api.commands.serve import listen
 from api.settings import Settings
 from layers.catalogue import load_catalogue
+from tests.api.models import model
 from twin.embedded import EmbeddedStore
 from twin.query import Query
 
@@ -89,45 +88,6 @@ def geojson(path, *shapes, first=1, swap=False):
         for number, shape in enumerate(shapes, start=first)
     ]
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
-    return path
-
-
-def model(path, *, schema="IFC4", storeys=1):
-    """Write a house of 10 x 8 m with its corner at the model's origin and no position on the earth."""
-    file = ifcopenshell.file(schema=schema)
-
-    def add(kind, *values, **named):
-        return file.create_entity(kind, *values, **named)
-
-    def root(kind, **named):
-        return add(kind, GlobalId=ifcopenshell.guid.new(), **named)
-
-    axes = add("IfcAxis2Placement3D", add("IfcCartesianPoint", (0.0, 0.0, 0.0)))
-    context = add("IfcGeometricRepresentationContext", None, "Model", 3, 1e-5, axes, None)
-    units = add("IfcUnitAssignment", (add("IfcSIUnit", None, "LENGTHUNIT", None, "METRE"),))
-    place = add("IfcLocalPlacement", None, axes)
-    flat = add("IfcAxis2Placement2D", add("IfcCartesianPoint", (5.0, 4.0)))
-    profile = add("IfcRectangleProfileDef", "AREA", None, flat, 10.0, 8.0)
-    solid = add("IfcExtrudedAreaSolid", profile, axes, add("IfcDirection", (0.0, 0.0, 1.0)), 3.0)
-    shape = add(
-        "IfcProductDefinitionShape", None, None, (add("IfcShapeRepresentation", context, "Body", "SweptSolid", (solid,)),)
-    )  # fmt: skip
-    project = root("IfcProject", Name="小区", UnitsInContext=units, RepresentationContexts=(context,))
-    site = root("IfcSite", ObjectPlacement=place)
-    building = root("IfcBuilding", Name="一号楼", ObjectPlacement=place)
-    floors = [
-        root("IfcBuildingStorey", Name=f"F{number}", Elevation=3.0 * (number - 1), ObjectPlacement=place)
-        for number in range(1, storeys + 1)
-    ]
-    rooms = [root("IfcSpace", Name="101", ObjectPlacement=place, Representation=shape) for _ in floors]
-    for whole, parts in (
-        (project, [site]),
-        (site, [building]),
-        (building, floors),
-        *zip(floors, ([room] for room in rooms), strict=True),
-    ):
-        root("IfcRelAggregates", RelatingObject=whole, RelatedObjects=list(parts))
-    file.write(str(path))
     return path
 
 
@@ -295,11 +255,35 @@ def test_the_other_files_of_a_command_are_imported_all_the_same(lifang, twin, tm
     assert contents(twin)[0]["building"] == 2
 
 
-def test_a_first_import_that_fails_leaves_an_empty_twin(lifang, tmp_path):
+def test_a_first_import_that_fails_leaves_no_store_behind(lifang, tmp_path):
     (tmp_path / "empty.geojson").touch()
-    ran = lifang("import", "gis", "empty.geojson", "--layer", "building", "--store", "new.gpkg")
+    ran = lifang("import", "gis", "empty.geojson", "--layer", "building", "--store", "deep/new.gpkg")
     assert ran.status == 2
-    assert contents(tmp_path / "new.gpkg") == ({}, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.geojson"]
+
+
+def test_a_rehearsal_of_a_first_import_leaves_no_store_behind(lifang, tmp_path):
+    geojson(tmp_path / "a.geojson", square())
+    ran = lifang("import", "gis", "a.geojson", "--layer", "building", "--store", "new.gpkg", "--dry-run")
+    assert "building +1" in ran.err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.geojson"]
+
+
+def test_a_folder_that_was_there_before_stays(lifang, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "empty.geojson").touch()
+    lifang("import", "gis", "empty.geojson", "--layer", "building", "--store", "mine/new.gpkg")
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_importing_a_file_again_says_since_when_it_is_there(lifang, twin, tmp_path):
+    model(tmp_path / "house.ifc")
+    command = ("import", "ifc", "house.ifc", "--at", f"{WEST},{SOUTH}", "--as", "new", "--store", twin)
+    assert "building +1" in lifang(*command).err
+    batch = lifang("import", "list", "--store", twin).out.split("\t")[0]
+    assert f"house.ifc: unchanged since import {batch}" in lifang(*command).err
+    assert lifang("import", "undo", batch, "--store", twin).status == 0
+    assert "building +1" in lifang(*command).err
 
 
 # --- positions ------------------------------------------------------------------------------------------------------
@@ -309,7 +293,7 @@ def test_a_model_without_position_is_taken_where_the_planner_says(lifang, tmp_pa
     model(tmp_path / "house.ifc", storeys=2)
     refused = lifang("import", "ifc", "house.ifc", "--store", "twin.gpkg")
     assert "--at" in refused.refusal()[1]
-    assert contents(tmp_path / "twin.gpkg") == ({}, 0)
+    assert not (tmp_path / "twin.gpkg").exists()
 
     taken = lifang("import", "ifc", "house.ifc", "--at", f"{WEST},{SOUTH},90", "--store", "twin.gpkg")
     assert taken.status == 0, taken.err
@@ -337,7 +321,7 @@ def test_a_model_without_position_is_taken_where_the_planner_says(lifang, tmp_pa
 def test_broken_models_of_real_tools_are_refused_with_one_line(lifang, tmp_path, name, code):
     ran = lifang("import", "ifc", DATA / "ifc" / name, "--store", "twin.gpkg")
     assert (ran.refusal()[0], ran.status) == (code, 2)
-    assert contents(tmp_path / "twin.gpkg") == ({}, 0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_in_the_wrong_place_can_be_given_its_position(lifang, twin, tmp_path):
@@ -387,6 +371,20 @@ def test_no_permission_to_write_is_told_with_the_cure(lifang, tmp_path):
 def test_a_question_to_a_store_that_is_not_there_makes_none(lifang, tmp_path, question):
     ran = lifang(*question, "--store", "typo.gpkg")
     assert (ran.refusal()[0], ran.status) == ("store.missing", 3)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("by", ["--store", "LIFANG_STORE"])
+def test_a_mistyped_store_is_not_served_as_an_empty_twin(lifang, tmp_path, monkeypatch, by):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        monkeypatch.setenv("LIFANG_PORT", str(probe.getsockname()[1]))
+    named = ("--store", "typo.gpkg") if by == "--store" else ()
+    if not named:
+        monkeypatch.setenv(by, "typo.gpkg")
+    ran = lifang("serve", *named)
+    code, text = ran.refusal()
+    assert (code, ran.status) == ("store.missing", 3)
+    assert "--create" in text
     assert list(tmp_path.iterdir()) == []
 
 

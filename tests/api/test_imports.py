@@ -70,3 +70,15 @@ def test_a_doubt_is_shown_and_decided(imported):
     assert buildings(imported) == {old: "疑似"}
     gone = imported.client.post(f"/v1/reviews/{doubt['id']}", json={"choice": "new", "by": "李"})
     assert (gone.status_code, gone.json()["code"]) == (404, "review.unknown")
+
+
+def test_a_decision_announces_the_queue_and_comes_back_to_it_when_taken_back(imported):
+    take(imported, "second", OTHER, "疑似")
+    (doubt,) = imported.client.get("/v1/reviews").json()["reviews"]
+    imported.client.post(f"/v1/reviews/{doubt['id']}", json={"choice": "new", "by": "王"})
+    decision = imported.client.get("/v1/imports").json()["imports"][0]
+    assert decision["counts"] == {"building": {"added": 1}, "review": {"ended": 1}}
+    (event,) = imported.store.events(0, 100, ("change",))[-1:]
+    assert event.body["layers"] == ["building", "review"]
+    imported.client.post(f"/v1/imports/{decision['batch']}/undo", json={"by": "王"})
+    assert [one["id"] for one in imported.client.get("/v1/reviews").json()["reviews"]] == [doubt["id"]]
