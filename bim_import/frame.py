@@ -16,6 +16,8 @@ from bim_import.model import Georeference, Placement
 
 Floats = npt.NDArray[np.float64]
 
+AREA_MARGIN_DEG = 1.5
+
 _GLOBE = pyproj.Geod(ellps="GRS80")
 
 
@@ -95,7 +97,9 @@ def frame_about(
 
     A transverse Mercator with scale 1 about that point: nothing is stretched, however far the model's own origin is.
     """
-    crs = pyproj.CRS.from_proj4(f"+proj=tmerc +lat_0={float(lat_deg)!r} +lon_0={float(lon_deg)!r} +k=1 +ellps=GRS80 +units=m")
+    crs = pyproj.CRS.from_proj4(
+        f"+proj=tmerc +lat_0={float(lat_deg)!r} +lon_0={float(lon_deg)!r} +k=1 +ellps=GRS80 +units=m"
+    )
     angle = -math.radians(bearing_deg)
     cosine, sine = math.cos(angle), math.sin(angle)
     east_m = -(cosine * origin_m[0] - sine * origin_m[1])
@@ -135,3 +139,22 @@ def axis_unit_m(crs: pyproj.CRS) -> float:
 def to_crs84(crs: pyproj.CRS) -> pyproj.Transformer:
     """Return the transformer from a CRS, easting first, to longitude and latitude."""
     return pyproj.Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
+
+
+def inside(crs: pyproj.CRS, east_m: float, north_m: float) -> bool:
+    """Tell whether a position, in metres whatever the CRS's unit is, falls into the CRS's area of use or near it.
+
+    >>> zone = crs_of("EPSG:4549")
+    >>> inside(zone, 514777.4, 3351983.1), inside(zone, 3351983.1, 514777.4), inside(zone, math.inf, 0)
+    (True, False, False)
+    """
+    unit_m = axis_unit_m(crs)
+    lon, lat = to_crs84(crs).transform(east_m / unit_m, north_m / unit_m)
+    if not (math.isfinite(lon) and math.isfinite(lat)):
+        return False
+    area, margin = crs.area_of_use, AREA_MARGIN_DEG
+    if area is None:
+        return True
+    east = area.east if area.east >= area.west else area.east + 360
+    lon_in = area.west - margin <= lon <= east + margin or area.west - margin <= lon + 360 <= east + margin
+    return bool(lon_in and area.south - margin <= lat <= area.north + margin)

@@ -16,14 +16,13 @@ import pyproj
 import yaml
 
 from bim_import.agreement import FAR_M, apart
-from bim_import.frame import Frame, axis_unit_m, crs_of, frame_about, frame_at, to_crs84
+from bim_import.frame import Frame, crs_of, frame_about, frame_at, inside
 from bim_import.model import Georeference, Notice, Placement
 
 FEET_M = (0.3048, 1200 / 3937)
 SCALE_TOLERANCE = 0.01
 """A projection stretches a site by far less than 1 %; more than that is a unit."""
 
-AREA_MARGIN_DEG = 1.5
 _GLOBE = pyproj.Geod(ellps="GRS80")
 
 
@@ -251,30 +250,16 @@ def _default_places() -> tuple[dict[str, Any], ...]:
 def _unit_inside(crs: pyproj.CRS, stated: MapConversion) -> float | None:
     declared = (stated.map_unit_m or stated.project_unit_m,)
     for unit_m in (*declared, 1.0, 0.001, *FEET_M):
-        if _inside(crs, stated.eastings * unit_m, stated.northings * unit_m):
+        if inside(crs, stated.eastings * unit_m, stated.northings * unit_m):
             return unit_m
     return None
 
 
-def _inside(crs: pyproj.CRS, east_m: float, north_m: float) -> bool:
-    unit_m = axis_unit_m(crs)
-    lon, lat = to_crs84(crs).transform(east_m / unit_m, north_m / unit_m)
-    if not (math.isfinite(lon) and math.isfinite(lat)):
-        return False
-    area = crs.area_of_use
-    if area is None:
-        return True
-    margin = AREA_MARGIN_DEG
-    east = area.east if area.east >= area.west else area.east + 360
-    lon_in = area.west - margin <= lon <= east + margin or area.west - margin <= lon + 360 <= east + margin
-    return bool(lon_in and area.south - margin <= lat <= area.north + margin)
-
-
 def _hint(crs: pyproj.CRS, stated: MapConversion) -> str:
     unit_m = stated.map_unit_m or 1.0
-    if _inside(crs, stated.northings * unit_m, stated.eastings * unit_m):
+    if inside(crs, stated.northings * unit_m, stated.eastings * unit_m):
         return "; eastings and northings are swapped"
-    if _inside(crs, stated.eastings % 1e6 * unit_m, stated.northings * unit_m):
+    if inside(crs, stated.eastings % 1e6 * unit_m, stated.northings * unit_m):
         return "; the eastings carry a zone number that this CRS does not have"
     return ""
 
