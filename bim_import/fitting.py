@@ -30,6 +30,7 @@ _STEP_DEG = 30
 _SAMPLES = 240
 _ITERATIONS = 60
 _STILL_M = 1e-7
+_STEP_M = 1e-4
 _APART_DEG = 10.0
 _REFINED = 4
 
@@ -219,7 +220,7 @@ def _direction(shape: BaseGeometry) -> float:
     """Return the angle that most of the boundary runs along or across, radians."""
     rings = [shapely.get_coordinates(ring) for ring in shapely.get_parts(shapely.get_rings(shapely.get_parts(shape)))]
     sides = np.concatenate([np.diff(ring @ [1, 1j]) for ring in rings])
-    sides = sides[np.abs(sides) > _STILL_M]
+    sides = sides[np.abs(sides) > _STEP_M]
     lengths = np.abs(sides)
     return float(np.angle(np.sum(lengths * (sides / lengths) ** 4)) / 4)
 
@@ -247,9 +248,9 @@ def _complex(points: Any) -> Points:
 
 
 def _longest_ring(boundary: BaseGeometry) -> shapely.LineString:
-    """Return the outside, which holes and small parts must not draw away from."""
+    """Return the outside, which holes and small parts must not draw away; no step too short for a direction."""
     parts = shapely.get_parts(boundary)
-    longest: shapely.LineString = parts[np.argmax(shapely.length(parts))]
+    longest: shapely.LineString = shapely.remove_repeated_points(parts[np.argmax(shapely.length(parts))], _STEP_M)
     return longest
 
 
