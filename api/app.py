@@ -11,9 +11,10 @@ from fastapi_offline import FastAPIOffline
 
 from api import VERSION, problems
 from api.hub import Hub
+from api.jobs import Jobs
 from api.ogc import routes as ogc
 from api.ogc.extents import Extents
-from api.routes import addresses, export, health, imports, observations, places, query, scene, stream
+from api.routes import addresses, export, health, imports, observations, places, query, scene, scores, stream
 from api.state import Services
 from dashboard import panel_app
 from layers.device.types import DeviceType
@@ -34,6 +35,7 @@ def create_app(
     types: Mapping[str, DeviceType],
     *,
     public_origin: str,
+    jobs: Jobs | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """Return the API with the cockpit mounted.
@@ -43,14 +45,18 @@ def create_app(
         catalogue: The declared layers.
         types: The device catalogue.
         public_origin: Address (scheme, host, port) that browsers reach the cockpit by.
+        jobs: Takes uploads; the application starts and stops it. ``None`` takes none.
         clock: Returns now in UTC.
     """
     hub = Hub(store)
+    uploads = jobs or Jobs(store, catalogue, None, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         follower = asyncio.create_task(hub.run())
+        await asyncio.to_thread(uploads.start)
         yield
+        await asyncio.to_thread(uploads.stop)
         follower.cancel()
         with suppress(asyncio.CancelledError):
             await follower
@@ -67,11 +73,12 @@ def create_app(
         types=types,
         ingest=Ingest(store, types, clock),
         hub=hub,
+        jobs=uploads,
         extents=Extents(access, store),
         clock=clock,
     )
     problems.install(app)
-    for module in (health, places, addresses, query, observations, stream, scene, imports, ogc, export):
+    for module in (health, places, addresses, query, observations, stream, scene, imports, ogc, export, scores):
         app.include_router(module.router)
 
     @app.get("/", include_in_schema=False)

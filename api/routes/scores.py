@@ -1,0 +1,41 @@
+"""How healthy buildings are, and what each missing point needs."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from fastapi import Query as Parameter
+
+from api.scores import scores, summary
+from api.view import Seen
+from gis.errors import BadInput, NotFound
+from twin.spacecode import SpaceCode, building_of
+
+router = APIRouter(tags=["places"])
+
+
+@router.get("/v1/places/{code}/health")
+def health(seen: Seen, code: str) -> dict[str, Any]:
+    """Return the health score (0 to 100) of the building that the code names or lies in, each loss with its cure."""
+    try:
+        key = building_of(SpaceCode.parse(code).key)
+    except BadInput as error:
+        raise NotFound(
+            "place.unknown", f"{code!r} is no space code ({error.message}).", error.cure, value=code
+        ) from error
+    found = scores(seen.find, seen.here.store, building=key)
+    if not found:
+        raise NotFound(
+            "place.unknown", f"There is no building {key!r}.", "Search with /v1/search?q=.", parameter="code"
+        )
+    return found[0].as_json()
+
+
+@router.get("/v1/health-scores")
+def health_scores(
+    seen: Seen,
+    community: Annotated[str | None, Parameter(description="Only buildings of this community.")] = None,
+    limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
+) -> dict[str, Any]:
+    """Return the buildings with their scores and losses, the worst first, and how many there are."""
+    found = scores(seen.find, seen.here.store, community)
+    return {**summary(found), "scores": [one.as_json() for one in found[:limit]]}
