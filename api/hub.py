@@ -81,6 +81,11 @@ class Hub:
             unsubscribe()
 
     async def _drain(self) -> None:
+        if not self._subscribers:
+            newest = await asyncio.to_thread(self._store.last_seq)
+            if not self._subscribers:  # still nobody: what nobody hears need not be read
+                self._position = newest
+                return
         while events := await asyncio.to_thread(self._store.events, self._position, BATCH):
             self._position = events[-1].seq
             for message in messages(events):
@@ -97,7 +102,8 @@ class Hub:
         try:
             start = joined if after is None else after
             yield f"event: hello\ndata: {json.dumps({'seq': joined})}\n\n".encode()
-            if joined - start > MAX_CATCH_UP:
+            removed = await asyncio.to_thread(self._store.expired, tuple(subscriber.kinds))
+            if joined - start > MAX_CATCH_UP or start < removed:
                 yield _resync(joined)
                 start = joined
             async for message in self._missed(start, joined, subscriber.kinds):

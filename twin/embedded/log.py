@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from twin.embedded.rows import event_of, to_text
-from twin.log import Key, body_of, first_of_each, key_of, newest_of, observed
+from twin.log import Key, body_of, first_of_each, json_of, key_of, newest_of, observed
 from twin.store import Event, NewEvent, Observed, Reading, Swept
 from twin.versions import dump, to_milliseconds
 
@@ -86,7 +86,7 @@ def observe(connection: sqlite3.Connection, readings: Sequence[Reading], now: da
     newest = newest_of(readings, fresh, moments, standing)
     found = observed(fresh, newest.wins, last_seq(connection))
     written = to_text(now)
-    values = [json.dumps(reading.value, ensure_ascii=False, allow_nan=False) for reading in readings]
+    values = [json_of(reading.value) for reading in readings]
     connection.executemany(
         _INSERT,
         (

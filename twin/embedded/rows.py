@@ -33,7 +33,7 @@ def to_text(moment: datetime) -> str:
     >>> to_text(datetime(2026, 11, 21, 8, tzinfo=UTC))
     '2026-11-21T08:00:00.000Z'
     """
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def maybe_text(moment: datetime | None) -> str | None:
@@ -121,16 +121,18 @@ def row_of(feature: Feature, recorded_at: datetime) -> tuple[Any, ...]:
 
 def event_of(row: sqlite3.Row) -> Event:
     """Return the event of a row of ``event``."""
+    # By position, and the moment of a reading is no other's: there is nothing to remember.
+    seq, kind, community, subject, source, source_seq, occurred_at, recorded_at, body = row
     return Event(
-        seq=row["seq"],
-        kind=row["kind"],
-        community=row["community"],
-        subject=row["subject"],
-        source=row["source"],
-        source_seq=row["source_seq"],
-        occurred_at=to_moment(row["occurred_at"]),
-        recorded_at=to_moment(row["recorded_at"]),
-        body=json.loads(row["body"]),
+        seq=seq,
+        kind=kind,
+        community=community,
+        subject=subject,
+        source=source,
+        source_seq=source_seq,
+        occurred_at=datetime.fromisoformat(occurred_at),
+        recorded_at=to_moment(recorded_at),
+        body=json.loads(body),
     )
 
 

@@ -16,11 +16,10 @@ _STARTS = {
     "hour": "substr(occurred_at, 1, 13) || ':00:00.000Z'",
 }
 _FOLDED = "(SELECT seq FROM projection WHERE name = 'rollup')"
-# '.' follows '-' in ASCII: the range holds every key below this one and nothing else.
-_WITHIN = (
-    "SELECT id FROM feature WHERE layer = 'device' AND superseded_at IS NULL AND valid_to IS NULL"
-    " AND (place = ? OR (place > ? AND place < ?))"
-)
+# '.' follows '-' in ASCII: the range holds every key below this one and nothing else. The unary plus: a place names
+# a few rows, the layer all devices there are.
+_STANDING = "SELECT id FROM feature WHERE +layer = 'device' AND superseded_at IS NULL AND valid_to IS NULL AND"
+_WITHIN = f"{_STANDING} place = ? UNION ALL {_STANDING} place > ? AND place < ?"
 
 
 class _Where:
@@ -110,7 +109,7 @@ def latest(
     """Return the latest values of devices and of all that stand in a place, now or as of a moment."""
     chosen, values = f"device IN ({_LIST})", [json.dumps(devices)]
     if within is not None:
-        chosen = f"device IN ({_LIST} UNION {_WITHIN})"
+        chosen = f"device IN ({_LIST} UNION ALL {_WITHIN})"
         values += [within, within + "-", within + "."]
     if at is None and known_at is None:
         sql = f"SELECT * FROM latest WHERE {chosen} ORDER BY device, name"  # noqa: S608

@@ -1,10 +1,9 @@
 """Writing the log of the PostGIS store: whole batches, each in a handful of statements."""
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from twin.log import Key, body_of, first_of_each, key_of, newest_of, observed
+from twin.log import Key, body_of, first_of_each, json_of, key_of, newest_of, observed
 from twin.postgis.connection import Connection
 from twin.postgis.rows import event_of
 from twin.postgis.select import rows, tuples
@@ -86,7 +85,7 @@ def observe(connection: Connection, readings: Sequence[Reading], now: datetime) 
     standing = {(row[0], row[1]): row[2] for row in tuples(connection, _STANDING, *_columns(pairs, 2))}
     newest = newest_of(readings, fresh, moments, standing)
     found = observed(fresh, newest.wins, last_seq(connection))
-    values = [json.dumps(reading.value, ensure_ascii=False, allow_nan=False) for reading in readings]
+    values = [json_of(reading.value) for reading in readings]
     written = [
         (
             one.seq,

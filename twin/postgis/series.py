@@ -7,7 +7,7 @@ from typing import Any
 from twin.postgis.connection import Connection
 from twin.postgis.log import buckets
 from twin.postgis.rows import bucket_of, event_of, latest_of, maybe_milliseconds
-from twin.postgis.select import rows
+from twin.postgis.select import rows, tuples
 from twin.series import Bucket, Series, Step, joined, whole_buckets
 from twin.store import Event, Latest
 from twin.versions import to_milliseconds
@@ -16,8 +16,9 @@ _NAME = "(body ->> 'property' COLLATE \"C\")"
 _FOLDED = "(SELECT seq FROM projection WHERE name = 'rollup')"
 # '.' follows '-' in ASCII: the range holds every key below this one and nothing else.
 _WITHIN = (
-    "SELECT id FROM feature WHERE layer = 'device' AND superseded_at IS NULL AND valid_to IS NULL"
-    " AND (place = %s OR (place > %s AND place < %s))"
+    "SELECT id FROM feature WHERE layer = 'device' AND superseded_at IS NULL AND valid_to IS NULL AND place = %s"
+    " UNION ALL SELECT id FROM feature WHERE layer = 'device' AND superseded_at IS NULL AND valid_to IS NULL"
+    " AND place > %s AND place < %s"
 )
 
 
@@ -103,11 +104,9 @@ def latest(
     known_at: datetime | None,
 ) -> list[Latest]:
     """Return the latest values of devices and of all that stand in a place, now or as of a moment."""
+    inside = [] if within is None else tuples(connection, _WITHIN, within, within + "-", within + ".")
     chosen = "device = ANY(%s)"
-    values: list[Any] = [list(devices)]
-    if within is not None:
-        chosen = f"device IN (SELECT unnest(%s::text[]) UNION {_WITHIN})"
-        values += [within, within + "-", within + "."]
+    values = [[*devices, *(row[0] for row in inside)]]
     if at is None and known_at is None:
         sql = f"SELECT * FROM latest WHERE {chosen} ORDER BY device, name"  # noqa: S608
         return [latest_of(row) for row in rows(connection, sql, *values)]
