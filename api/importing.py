@@ -4,7 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from gis.read import Row, check_near, read_features
 from layers.records import building_drafts, map_columns, record_drafts
 from layers.screening import related_rows
 from layers.storeys import with_synthetic
+from twin import review
 from twin.declaration import Catalogue, Layer
 from twin.difference import Change
-from twin.feature import PlaceDraft
+from twin.feature import Feature, PlaceDraft
 from twin.intake import Batch, Taken, take_places, take_records
 from twin.query import Query
 from twin.store import Store, Transaction
@@ -58,6 +59,7 @@ class Report:
     Attributes:
         receipt: How an IFC model was read and georeferenced; ``None`` for GIS files.
         changes: Every place and record that is different now.
+        doubtful: Footprints that may be buildings already there; each waits in the review queue.
         unchanged_since: The import that brought exactly this, when the file was not even read again.
         stored: Whether it is in the twin; not after a dry run, nor when something other than agreed would happen.
     """
@@ -67,6 +69,7 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     receipt: Any = None
     changes: list[Change] = field(default_factory=list)
+    doubtful: list[Feature] = field(default_factory=list)
     unchanged_since: str | None = None
     stored: bool = False
 
@@ -83,6 +86,30 @@ class Report:
         if self.unchanged_since is not None:
             return f"unchanged since import {self.unchanged_since}"
         return "; ".join(f"{layer} {_counted(counts)}" for layer, counts in self.counts.items()) or "nothing"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the receipt and the difference as plain JSON values."""
+        doubtful = [
+            {
+                "id": record.id,
+                "name": record.name,
+                "reason": record.attributes["reason"],
+                "candidates": record.attributes["candidates"],
+                "decide": f"POST /v1/reviews/{record.id} with choice: the code of a candidate, or new",
+            }
+            for record in self.doubtful
+        ]
+        return {
+            "summary": self.summary(),
+            "unchanged_since": self.unchanged_since,
+            "receipt": None if self.receipt is None else self.receipt.as_json(),
+            "warnings": self.warnings,
+            "difference": {
+                "counts": self.counts,
+                "changes": [asdict(one) for one in self.changes if one.layer != review.LAYER],
+                "doubtful": doubtful,
+            },
+        }
 
     def difference(self) -> str:
         """Return a token that two reports share only if they tell the same changes."""
@@ -331,7 +358,9 @@ def _dem(path: Path | None) -> Any:
 
 def _report(reading: Reading, taken: Taken) -> Report:
     counts = {layer: dict(counts) for layer, counts in taken.counts.items()}
-    return Report(reading.file, counts, reading.notices + taken.problems, reading.receipt, taken.changes)
+    return Report(
+        reading.file, counts, reading.notices + taken.problems, reading.receipt, taken.changes, taken.doubtful
+    )
 
 
 def _summarised(notices: list[LifangError]) -> list[str]:

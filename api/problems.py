@@ -1,5 +1,7 @@
 """The one table from errors to HTTP: RFC 9457 problem details."""
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -21,20 +23,22 @@ _TITLES = {
 def problem(request: Request, error: LifangError) -> JSONResponse:
     """Return the error as problem+json; its facts become members."""
     status = _status(request, error)
+    body = {
+        **members(error),
+        "type": f"urn:lifang:{error.code}",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+    }
+    return JSONResponse(body, status, media_type=MEDIA_TYPE)
+
+
+def members(error: LifangError) -> dict[str, Any]:
+    """Return what an error says about itself, as JSON values."""
     facts = {
         name: value if isinstance(value, str | int | float | bool | list) else str(value)
         for name, value in error.facts.items()
     }
-    body = {
-        **facts,
-        "type": f"urn:lifang:{error.code}",
-        "title": _TITLES.get(status, "Error"),
-        "status": status,
-        "code": error.code,
-        "detail": error.message,
-        "cure": error.cure,
-    }
-    return JSONResponse(body, status, media_type=MEDIA_TYPE)
+    return {**facts, "code": error.code, "detail": error.message, "cure": error.cure}
 
 
 def _status(request: Request, error: LifangError) -> int:

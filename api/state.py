@@ -8,6 +8,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from api.hub import Hub
+from api.jobs import Jobs
 from api.ogc.extents import Extents
 from layers.device.types import DeviceType
 from layers.ingest import Ingest
@@ -26,6 +27,7 @@ class Services:
     types: Mapping[str, DeviceType]
     ingest: Ingest
     hub: Hub
+    jobs: Jobs
     extents: Extents
     clock: Callable[[], datetime]
 

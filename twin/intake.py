@@ -53,12 +53,14 @@ class Taken:
         codes: Key of each place draft → its space code.
         problems: What could not be done, one sentence each.
         changes: Every place and record that is different now.
+        doubtful: Records of the doubts that wait for a decision.
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     codes: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    doubtful: list[Feature] = field(default_factory=list)
 
 
 def take_places(
@@ -189,6 +191,7 @@ class _PlaceIntake:
             )
         record = record_of(draft, doubt, self._batch.community, self._batch.source, self._batch.id)
         _put(self._transaction, record, self._transaction.current(record.layer, record.id), self._taken)
+        self._taken.doubtful.append(record)
         self._taken.problems.append(f"{draft.name or draft.key} may be {names}; it waits in the review queue")
 
     def _descend(self, found: Recognition, codes: Mapping[str, str]) -> None:

@@ -2,10 +2,11 @@
 
 import socket
 from argparse import Namespace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from api.commands.common import Progress, add_store, opened, settings
-from api.settings import Settings
+from api.settings import Settings, spool_of
 from gis.errors import Unavailable
 from layers.device.types import load_device_types
 
@@ -83,9 +84,18 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
     import uvicorn
 
     from api.app import create_app
+    from api.jobs import Jobs
 
     address = chosen.origin or f"http://{chosen.host}:{chosen.port}"
-    app = create_app(store, catalogue, load_device_types(), public_origin=address)
+    jobs = Jobs(
+        store,
+        catalogue,
+        spool_of(chosen),
+        lambda: datetime.now(UTC),
+        community=chosen.community,
+        limit_bytes=chosen.upload_mb * 1024**2,
+    )
+    app = create_app(store, catalogue, load_device_types(), public_origin=address, jobs=jobs)
 
     class _Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
