@@ -69,19 +69,27 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Leg:
+    """A stretch of one line or link."""
+
+    id: str
+    length_m: float
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """The shortest way that may be walked.
 
     Attributes:
         length_m: Along the network, with the way to it and from it.
         geometry: CRS84 LineString from start to end.
-        ways: Ids of the lines and links walked, in order.
+        legs: The lines and links walked, in order; those of no length, such as doors, too.
         exposed_m: How much of it lies inside the area to avoid, because the start does; else 0.
     """
 
     length_m: float
     geometry: BaseGeometry
-    ways: tuple[str, ...]
+    legs: tuple[Leg, ...]
     exposed_m: float = 0.0
 
     @property
@@ -105,8 +113,8 @@ class Network:
     >>> side = shapely.LineString([(120.005, 30.0), (120.005, 30.005)])
     >>> network = Network([Way("street", street), Way("side", side)])
     >>> route = network.route((120.0, 30.0), (120.005, 30.005))
-    >>> round(route.length_m), route.ways
-    (1037, ('street', 'side'))
+    >>> round(route.length_m), [leg.id for leg in route.legs]
+    (1037, ['street', 'side'])
     >>> network.route((120.0, 30.0), (120.005, 30.005), avoid=shapely.Point(120.005, 30.002).buffer(0.0005)) is None
     True
     >>> network.route((120.0, 30.0), (121.0, 30.0))
@@ -121,6 +129,7 @@ class Network:
             raise BadInput("network.empty", "The network has no path.", "Import walkways first.")
         self._frame = LocalFrame.around(*(way.geometry for way in kept), *(shapely.Point(stop.at) for stop in named))
         self.ids = [way.id for way in kept]
+        self._ways = len(kept)
         self._places, self._edges = _laid([self._frame.forward(way.geometry) for way in kept])
         self._lines = len(self._edges.line)
         self._stops = {stop.name: len(self._places) + index for index, stop in enumerate(named)}
@@ -165,12 +174,11 @@ class Network:
         rows = [row for row, _ in walked]
         lines = [graph.edges.line[row] if ahead else graph.edges.line[row].reverse() for row, ahead in walked]
         track = joined(lines) if lines else shapely.LineString(places[[source, target]])
-        ways = [self.ids[graph.edges.way[row]] for row in rows if graph.edges.length_m[row] > _STEP_M]
         exposed_m = 0.0 if avoid is None else float(shapely.length(track.intersection(self._frame.forward(avoid))))
         return Route(
             length_m=float(graph.edges.length_m[rows].sum()),
             geometry=self._frame.inverse(track),
-            ways=tuple(way for index, way in enumerate(ways) if index == 0 or ways[index - 1] != way),
+            legs=self._legs(graph, rows),
             exposed_m=exposed_m,
         )
 
@@ -261,6 +269,18 @@ class Network:
             edges = edges.chosen(hazard.passable(edges.line))
             cost_m = hazard.cost_m(edges.line, edges.length_m)
         return Graph(edges, cost_m, len(places)), nodes, places
+
+    def _legs(self, graph: Graph, rows: Sequence[int]) -> tuple[Leg, ...]:
+        """Return what is walked; of lines, not of links, what is shorter than a step is the corner of another."""
+        parts: list[Leg] = []
+        for row in rows:
+            way, length_m = int(graph.edges.way[row]), float(graph.edges.length_m[row])
+            if way < self._ways and length_m < _STEP_M:
+                continue
+            if parts and parts[-1].id == self.ids[way]:
+                length_m += parts.pop().length_m
+            parts.append(Leg(self.ids[way], length_m))
+        return tuple(parts)
 
     def _stop(self, name: str) -> int:
         if name not in self._stops:

@@ -56,6 +56,10 @@ def shortest(ways, start, end):
     return None
 
 
+def ids(route):
+    return tuple(leg.id for leg in route.legs)
+
+
 corners = st.tuples(st.integers(0, 3), st.integers(0, 3))
 
 
@@ -81,8 +85,8 @@ def test_a_street_closed_changes_the_route_and_says_which_way_it_goes():
     network = Network(grid(2))
     straight = network.route(degrees(0, 0), degrees(100, 0))
     around = network.route(degrees(0, 0), degrees(100, 0), closed={"e00"})
-    assert straight.ways == ("e00",)
-    assert around.ways == ("n00", "e01", "n10")
+    assert ids(straight) == ("e00",)
+    assert ids(around) == ("n00", "e01", "n10")
     assert around.length_m == pytest.approx(300, abs=0.05)
     assert LocalFrame(120.15, 30.28).forward(around.geometry).length == pytest.approx(around.length_m, abs=0.05)
 
@@ -136,7 +140,7 @@ def test_who_stands_in_the_hazard_leaves_it_by_the_shortest_way():
     )
     hazard = shapely.Polygon([degrees(*point) for point in ((-10, -10), (200, -10), (200, 10), (-10, 10))])
     route = network.route(degrees(20, 0), degrees(300, 0), avoid=hazard)
-    assert route.ways == ("road", "back")
+    assert ids(route) == ("road", "back")
     assert route.exposed_m == pytest.approx(30, abs=0.5)
 
 
@@ -163,8 +167,9 @@ def test_links_lead_through_doors_and_stairs_from_room_to_street():
     links = [Link("door", "room", "hall", 5.0), Link("stair", "hall", "entrance", 30.0)]
     network = Network([Way("road", line((0, 0), (100, 0)))], links, stops)
     route = network.route("room", degrees(100, 0))
-    assert route.ways == ("door", "stair", "road")
+    assert ids(route) == ("door", "stair", "road")
     assert route.length_m == pytest.approx(5 + 30 + 20 + 85, abs=0.1)
+    assert [round(leg.length_m) for leg in route.legs] == [5, 30, 105]
     assert network.route("room", degrees(100, 0), closed={"stair"}) is None
 
 
