@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import to_jsonable_python
 
 from api.parameters import numbers
-from bim_import import Placement
+from bim_import import Placement, placement_from_pairs, read_pair
 from gis.errors import BadInput
 
 _READERS = ("bim_import", "layers", "twin", "gis")
@@ -27,12 +27,24 @@ class ModelOptions(_Options):
     """How a building model is imported.
 
     Attributes:
-        at: Position given by the planner.
+        at: Position given by the planner, or computed from pairs of points.
+        fit: Code of the building onto whose footprint the model is laid.
+        bearing: Bearing of the model's +Y axis, degrees clockwise from north; decides where an outline fits twice.
         same_as: Code of the building it is, or ``new``, where the twin was in doubt.
     """
 
     at: Placement | None = None
+    fit: str | None = None
+    bearing: float | None = Field(default=None, ge=-360, le=360)
     same_as: str | None = None
+
+    @model_validator(mode="after")
+    def _one_position(self) -> "ModelOptions":
+        if self.at is not None and self.fit is not None:
+            raise ValueError("at, pair and fit exclude one another")
+        if self.bearing is not None and self.fit is None:
+            raise ValueError("bearing belongs to fit; at has its own")
+        return self
 
     def reading(self) -> dict[str, Any]:
         """Return what the reading depends on; the rest matters when the places are taken in."""
@@ -90,16 +102,27 @@ def options_of(given: dict[str, Any]) -> Options:
     gis.errors.BadInput: request.parameter: at: Extra inputs are not permitted. See docs/import.md.
     """
     values = {name: value for name, value in given.items() if value is not None}
-    if isinstance(values.get("at"), str) and "layer" not in values:
-        values["at"] = placement(values["at"], "at")
+    if "layer" not in values:
+        values = _placed(values)
     try:
         return (TableOptions if "layer" in values else ModelOptions).model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise BadInput(
-            "request.parameter", f"{name}: {first['msg']}.", "See docs/import.md.", parameter=name
-        ) from error
+        name = ".".join(str(part) for part in first["loc"]) or "at"
+        fault = first["msg"].removeprefix("Value error, ")
+        raise BadInput("request.parameter", f"{name}: {fault}.", "See docs/import.md.", parameter=name) from error
+
+
+def _placed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a model with its position read; ``crs`` is that of the pairs' positions on the ground."""
+    rest = {name: value for name, value in values.items() if name not in ("pair", "crs")}
+    if values.get("pair"):
+        if "at" in values:
+            raise BadInput("request.parameter", "at and pair exclude one another.", "Leave one out.", parameter="pair")
+        return rest | {"at": placement_from_pairs([read_pair(text, values.get("crs")) for text in values["pair"]])}
+    if isinstance(values.get("at"), str):
+        return values | {"at": placement(values["at"], "at")}
+    return values
 
 
 def fingerprint(path: Path, options: object, declared: BaseModel | None = None) -> str | None:

@@ -13,7 +13,9 @@ import shapely
 
 from api.import_log import unchanged_since
 from api.import_options import ModelOptions, Options, TableOptions, fingerprint
+from api.placing import Placer, remember, told_overlaps
 from api.readings import Readings
+from api.taking import take_model
 from gis.errors import BadInput, LifangError
 from gis.read import Row, check_near, read_features
 from layers.records import building_drafts, map_columns, record_drafts
@@ -221,13 +223,18 @@ class Importer:
             return done.report
 
     def _read_model(self, path: Path, options: ModelOptions, progress: Progress) -> Reading:
-        model = self._readings.read(path, options.reading(), progress)
+        model, placement = Placer(self._store, self.community, self._readings).read(path, options, progress)
         self._check_extent(model.places, path.name)
-        decided = None if options.same_as is None else {_only_building(model.places): options.same_as}
+        same_as = options.same_as or options.fit
+        decided = None if same_as is None else {_only_building(model.places): same_as}
         notices = [f"{notice.code}: {notice.message} {notice.cure}".rstrip() for notice in model.receipt.warnings]
 
         def take(transaction: Transaction, batch: Batch) -> Taken:
-            return take_places(transaction, model.places, batch, decided)
+            taken = take_model(transaction, model, batch, decided)
+            taken.problems += told_overlaps(transaction, model, taken)
+            if placement is not None:
+                remember(transaction, model, placement, batch)
+            return taken
 
         return Reading(path.name, self._fingerprint(path, options), take, notices, model.receipt)
 
@@ -257,7 +264,7 @@ class Importer:
 
     def _importable(self, name: str) -> Layer:
         layer = self._catalogue[name]
-        if layer.kind == "derived" or name in _WRITTEN_BY_OTHERS:
+        if layer.kind == "derived" or layer.access == "private" or name in _WRITTEN_BY_OTHERS:
             raise BadInput(
                 "import.not_a_file_layer",
                 f"Layer {name} is not imported from GIS files.",

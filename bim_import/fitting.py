@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 import shapely
-from scipy.optimize import minimize
 from shapely.geometry.base import BaseGeometry
 
 from bim_import.pairs import Points, turn_between
@@ -177,6 +176,8 @@ class _Task:
 
     def refined(self, motion: Motion) -> Motion:
         """Return the motion near this one with the largest overlap."""
+        from scipy.optimize import minimize  # a third of a second that only a fit should cost
+
         reach = float(np.abs(self.points).max())
         steps = np.array([[0, 0, 0], [1 / reach, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float64)
         best = minimize(

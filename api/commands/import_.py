@@ -9,7 +9,7 @@ from typing import Any
 
 from api.commands.common import Progress, add_store, opened, settings
 from api.import_log import imports, undo_import
-from api.import_options import placement
+from api.import_options import options_of
 from api.importing import Importer, Report
 from api.naming import import_identifiers
 from api.readings import Readings
@@ -27,6 +27,15 @@ def add_to(commands: Any) -> None:
     ifc.add_argument(
         "--at", metavar="LON,LAT[,BEARING]", help="position of the model's origin, and of its +Y axis from north"
     )
+    ifc.add_argument(
+        "--pair",
+        action="append",
+        metavar="X,Y=LON,LAT",
+        help="a point of the model, metres, and where it is; twice or more. Write --pair=-3,4=… before a minus",
+    )
+    ifc.add_argument("--crs", help="coordinate system of the pairs' positions, easting first: EPSG:4549")
+    ifc.add_argument("--fit", metavar="CODE", help="lay the model onto the footprint of this building of the twin")
+    ifc.add_argument("--bearing", type=float, metavar="DEG", help="with --fit: bearing of +Y, where two ways fit")
     ifc.add_argument(
         "--as", dest="same_as", metavar="CODE|new", help="which building it is, where the twin was in doubt"
     )
@@ -91,11 +100,9 @@ def _common(parser: Any) -> None:
 
 
 def _ifc(arguments: Namespace) -> int:
-    at = None if arguments.at is None else placement(arguments.at, "--at")
-    return _each(
-        arguments,
-        lambda importer, path, progress: importer.ifc(path, at=at, same_as=arguments.same_as, progress=progress),
-    )
+    asked = {name: getattr(arguments, name) for name in ("at", "pair", "crs", "fit", "bearing", "same_as")}
+    options = options_of(asked)
+    return _each(arguments, lambda importer, path, progress: importer.run(path, options, progress))
 
 
 def _gis(arguments: Namespace) -> int:
