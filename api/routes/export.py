@@ -7,8 +7,9 @@ from fastapi import Query as Parameter
 from fastapi.responses import StreamingResponse
 
 from api.exporting import FORMATS, export, form_named
+from api.finding import place_key
 from api.parameters import box, words
-from api.routes.query import Layers, Within, place_key
+from api.routes.query import Layers, Within
 from api.view import Seen
 
 router = APIRouter(tags=["export"])

@@ -12,12 +12,13 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api.addresses import address_of, divisions_of
 from api.alarms import alarm_messages
+from api.finding import by_key, find_place
 from api.geojson import properties_of
 from api.parameters import words
 from api.people import people_in
 from api.state import Here
 from api.view import Seen, View
-from gis.errors import BadInput, Conflict, NotFound
+from gis.errors import Conflict
 from layers.device.types import DeviceType
 from twin.feature import Feature
 from twin.matching import integrity
@@ -26,13 +27,11 @@ from twin.store import Identifier, Latest, Transaction
 
 router = APIRouter(tags=["places"])
 
-_LAYERS = ("community", "grid", "building", "unit", "storey", "space")
-
 
 @router.get("/v1/places/{code}")
 def place(seen: Seen, code: str) -> dict[str, Any]:
     """Return the place with this code (or other identifier), with its neighbours, devices, alarms and people."""
-    found = _find(seen, code)
+    found = find_place(seen, code)
     key = found.id
     coded = found.layer not in ("community", "grid")
     return {
@@ -63,7 +62,7 @@ def place(seen: Seen, code: str) -> dict[str, Any]:
 @router.get("/v1/places/{code}/history")
 def history(here: Here, code: str) -> dict[str, Any]:
     """Return every version of a place, in the order they were recorded: when it was true, when the twin believed it."""
-    found = _find(View(here, None, None), code, ended=True)
+    found = find_place(View(here, None, None), code, ended=True)
     versions = here.store.history(found.layer, found.id)
     return {
         "code": found.id,
@@ -95,7 +94,7 @@ class Name(BaseModel):
 @router.post("/v1/places/{code}/identifiers", status_code=201)
 async def identify(here: Here, code: str, name: Name) -> dict[str, Any]:
     """Give a place another name, or end one with ``valid_to``; refused (409) when another place bears it."""
-    found = await asyncio.to_thread(_find, View(here, None, None), code)
+    found = await asyncio.to_thread(find_place, View(here, None, None), code)
     given = Identifier(community=found.community, place=found.id, **name.model_dump())
 
     def work(transaction: Transaction) -> None:
@@ -159,39 +158,6 @@ def _identifier(name: Identifier) -> dict[str, Any]:
     }
 
 
-def _find(seen: View, code: str, *, ended: bool = False) -> Feature:
-    """Return the place of a code or of any identifier that only one place bears; also one that ended, when asked."""
-    try:
-        key, fault = SpaceCode.parse(code).key, None
-    except BadInput as error:
-        key, fault = code, error
-    found = _by_key(seen, key) or _by_identifier(seen, code) or (_last(seen, key) if ended else None)
-    if found is None and fault is not None:
-        raise NotFound(
-            "place.unknown",
-            f"{code!r} is no space code ({fault.message}) and no known identifier.",
-            fault.cure,
-            value=code,
-        ) from fault
-    if found is None:
-        raise NotFound("place.unknown", f"There is no place {code!r}.", "Search with /v1/search?q=.", parameter="code")
-    return found
-
-
-def _by_key(seen: View, key: str) -> Feature | None:
-    return next(iter(seen.find(*_LAYERS, ids=(key,))), None)
-
-
-def _by_identifier(seen: View, value: str) -> Feature | None:
-    keys = seen.here.store.lookup(value)
-    return _by_key(seen, keys[0]) if len(keys) == 1 else None
-
-
-def _last(seen: View, key: str) -> Feature | None:
-    versions = (version for layer in _LAYERS for version in seen.here.store.history(layer, key))
-    return max(versions, key=lambda version: version.recorded_at, default=None)  # type: ignore[arg-type, return-value]
-
-
 def _named(found: Feature) -> dict[str, str | None]:
     if found.layer in ("community", "grid"):
         return {"code": found.id, "check": None, "text": found.id}
@@ -219,7 +185,7 @@ def _ancestors(seen: View, found: Feature) -> list[Feature]:
     line: list[Feature] = []
     above = found.parent
     while above is not None and len(line) < 8:
-        parent = _by_key(seen, above)
+        parent = by_key(seen, above)
         if parent is None:
             break
         line.insert(0, parent)

@@ -9,11 +9,9 @@ from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
 
 from api import geojson
+from api.finding import place_key
 from api.parameters import box, held_point, integers, numbers, pairs, polygon, words
-from api.state import Services
 from api.view import Seen
-from gis.errors import BadInput
-from twin.spacecode import SpaceCode
 
 router = APIRouter(tags=["query"])
 
@@ -97,20 +95,3 @@ def _cell(key: str) -> Any:
 def _three(text: str) -> tuple[float, float, float]:
     lon, lat, radius_m = numbers(text, ("longitude", "latitude", "radius"), "near")
     return lon, lat, radius_m
-
-
-def place_key(here: Services, code: str | None) -> str | None:
-    """Return the key of a place named by its space code, with or without check character, or by another name.
-
-    Raises:
-        BadInput: ``code.…`` when it is neither.
-    """
-    if code is None:
-        return None
-    try:
-        return SpaceCode.parse(code).key
-    except BadInput:
-        named = here.store.lookup(code)
-        if len(named) != 1:
-            raise
-        return named[0]

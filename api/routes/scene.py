@@ -9,9 +9,10 @@ import shapely
 from fastapi import APIRouter, Request, Response
 from fastapi import Query as Parameter
 
+from api.finding import place_key
 from api.parameters import integers
 from api.people import people_in
-from api.routes.query import Within, place_key
+from api.routes.query import Within
 from api.state import Here, Services
 from api.view import Seen, View
 from gis.pack import pack_features
