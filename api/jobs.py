@@ -384,5 +384,10 @@ def _broken(job: Job) -> LifangError:
 
 def _truth(text: str) -> bool:
     if text.lower() not in ("true", "false", "1", "0"):
-        raise BadInput("request.parameter", f"commit={text!r:.40} is neither true nor false.", "", parameter="commit")
+        raise BadInput(
+            "request.parameter",
+            f"commit={text!r:.40} is neither true nor false.",
+            "Write true or false.",
+            parameter="commit",
+        )
     return text.lower() in ("true", "1")

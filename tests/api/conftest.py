@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 import uvicorn
 
 from api.app import create_app
+from api.jobs import Jobs
 from layers.catalogue import load_catalogue
 from layers.device.types import load_device_types
 from twin.declaration import Catalogue
@@ -33,7 +35,8 @@ class Service:
 def serving(path: Path, catalogue: Catalogue | None = None) -> Iterator[Service]:
     catalogue = catalogue or load_catalogue()
     store = EmbeddedStore(path, catalogue)
-    app = create_app(store, catalogue, load_device_types(), public_origin="http://127.0.0.1")
+    jobs = Jobs(store, catalogue, path.with_suffix(".imports"), lambda: datetime.now(UTC), limit_bytes=1024**2)
+    app = create_app(store, catalogue, load_device_types(), public_origin="http://127.0.0.1", jobs=jobs)
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
     )
