@@ -5,8 +5,10 @@ from functools import cache
 from typing import NamedTuple
 
 from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
 
 from gis.datum import cgcs2000_zone
+from gis.errors import BadInput
 
 CRS84 = "OGC:CRS84"
 
@@ -42,8 +44,20 @@ def explain(x: float, y: float, crs: CRS) -> Cause | None:
 
 @cache
 def to_crs84_transformer(crs: CRS) -> Transformer:
-    """Return the transformer into CRS84, east before north; kept, because finding it takes half a second."""
-    return Transformer.from_crs(crs, CRS84, always_xy=True)
+    """Return the transformer into CRS84, east before north; kept, because finding it takes half a second.
+
+    Raises:
+        BadInput: ``gis.unknown_crs`` when the frame has no place on earth.
+    """
+    try:
+        return Transformer.from_crs(crs, CRS84, always_xy=True)
+    except ProjError as error:
+        raise BadInput(
+            "gis.unknown_crs",
+            f"From {crs.name} no way leads to longitude and latitude.",
+            "Name the frame with --crs, such as EPSG:4549.",
+            parameter="crs",
+        ) from error
 
 
 def zone_of_meridian(crs: CRS, shift_deg: float) -> str | None:
@@ -92,13 +106,18 @@ def _degrees(x: float, y: float, crs: CRS) -> Cause | None:
 
 
 def _axes(x: float, y: float, crs: CRS) -> Cause | None:
-    if _lies_in_area(x, y, crs, _NEAR_AREA_DEG) or not _lies_in_area(y, x, crs, 0):
+    if lies_in_area(x, y, crs, _NEAR_AREA_DEG) or not lies_in_area(y, x, crs, 0):
         return None
     first, second = ("latitude", "longitude") if crs.is_geographic else ("northing", "easting")
     return Cause(f"{first} stands before {second}", "Swap the two axes or columns.")
 
 
-def _lies_in_area(x: float, y: float, crs: CRS, margin_deg: float) -> bool:
+def lies_in_area(x: float, y: float, crs: CRS, margin_deg: float = 0) -> bool:
+    """Tell whether (x, y), east first, lies within the area a frame was made for, or so many degrees outside it.
+
+    >>> lies_in_area(120.15, 30.28, CRS("EPSG:4490")), lies_in_area(float("nan"), 30.28, CRS("EPSG:4490"))
+    (True, False)
+    """
     west, south, east, north = crs.area_of_use.bounds if crs.area_of_use else (-180.0, -90.0, 180.0, 90.0)
     lon, lat = to_crs84_transformer(crs).transform(x, y)
     beyond_lon = max(west - lon, lon - east, 0.0)

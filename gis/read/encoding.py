@@ -29,7 +29,7 @@ def known_encoding(name: str) -> str:
     """
     try:
         return codecs.lookup(name).name
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise BadInput(
             "gis.unknown_encoding",
             f"There is no encoding {name!r}.",

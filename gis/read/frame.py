@@ -10,8 +10,10 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from gis.errors import BadInput
-from gis.read.causes import explain, to_crs84_transformer
+from gis.read.causes import Cause, explain, to_crs84_transformer
 from gis.read.row import OnWarning, Row
+
+_NULL_ISLAND_DEG = 1e-3  # nobody lives within a hundred metres of 0, 0: it is open sea
 
 
 def parse_crs(text: str, file: str) -> CRS:
@@ -50,7 +52,7 @@ def to_crs84(rows: Sequence[Row], crs: CRS, file: str, on_warning: OnWarning) ->
     flat = shapely.force_2d(geometries)
     placed = _transformed(flat, crs)
     drawn = ~shapely.is_missing(flat)
-    bad = drawn & ~_lie_near(placed, crs)
+    bad = drawn & (~_lie_near(placed, crs) | _unfilled(flat, placed))
     faults = {
         at: fault for at in np.flatnonzero(bad).tolist() if (fault := _fault(rows[at].number, flat[at], crs, file))
     }
@@ -88,11 +90,23 @@ def _lie_near(geometries: NDArray[Any], crs: CRS) -> NDArray[np.bool_]:
     return inside
 
 
+def _unfilled(flat: NDArray[Any], placed: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell of each whether it begins at 0, 0 of its frame or of the earth: what is written when nothing is known."""
+    nowhere = np.zeros(len(flat), dtype=bool)
+    for shapes, near in ((flat, 0.0), (placed, _NULL_ISLAND_DEG)):
+        points, owners = shapely.get_coordinates(shapes, return_index=True)
+        firsts = np.unique(owners, return_index=True)[1]
+        nowhere[owners[firsts]] |= (np.abs(points[firsts]) <= near).all(axis=1)
+    return nowhere
+
+
 def _fault(number: int, geometry: shapely.Geometry, crs: CRS, file: str) -> BadInput | None:
     points = shapely.get_coordinates(geometry)
     x, y = (float(value) for value in points[0])
     cause = explain(x, y, crs)
     lon, lat = to_crs84_transformer(crs).transform(points[:, 0], points[:, 1])
+    if x == y == 0 or max(abs(lon[0]), abs(lat[0])) <= _NULL_ISLAND_DEG:
+        cause = Cause("0, 0 is what is written when a position is not known", "Give its position.")
     if cause is None and np.all(np.abs(lon) <= 180) and np.all(np.abs(lat) <= 90):
         return None
     return BadInput(

@@ -29,3 +29,19 @@ class Row:
     geometry: BaseGeometry | None = None
     z: float | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """What a reader gives: rows whose geometry is still in the source's frame, with Z, possibly invalid.
+
+    Attributes:
+        rows: In the source's order.
+        crs: What the source says about its frame; ``None`` when it says nothing.
+        north_first: The first number of a position points north, by what the source says; ``None`` when the
+            reader has put east first already.
+    """
+
+    rows: list[Row]
+    crs: str | None
+    north_first: bool | None = None

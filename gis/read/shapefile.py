@@ -2,7 +2,9 @@
 
 import itertools
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,36 @@ def _check_length(path: Path) -> None:
             "Copy or send the whole file again.",
             file=path.name,
         )
+
+
+@contextmanager
+def with_plain_frame(path: Path) -> Iterator[Path]:
+    """Give the shapefile, or, when its .prj is not UTF-8, a copy of links to its parts where the .prj is.
+
+    Frames made in China often bear Chinese names in GBK, which GDAL's binding cannot take.
+
+    Raises:
+        BadInput: ``gis.encoding``.
+    """
+    part = _part(path, ".prj")
+    written = part.read_bytes() if part else b""
+    if part is None or decodes(written, "utf-8"):
+        yield path
+        return
+    encoding = detect_encoding(written)
+    if encoding is None:
+        raise BadInput(
+            "gis.encoding",
+            f"The text of {part.name} is in no encoding that is known here.",
+            "Send it again, or remove it and name the frame with --crs.",
+            file=part.name,
+        )
+    with tempfile.TemporaryDirectory(prefix="lifang-") as folder:
+        for suffix in (".shp", ".shx", ".dbf", ".cpg"):
+            if found := _part(path, suffix):
+                (Path(folder) / f"{path.stem}{suffix}").symlink_to(found.resolve())
+        (Path(folder) / f"{path.stem}.prj").write_text(written.decode(encoding), "utf-8")
+        yield Path(folder) / f"{path.stem}.shp"
 
 
 def table_encoding(path: Path, on_warning: OnWarning) -> str:

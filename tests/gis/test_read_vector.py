@@ -378,7 +378,7 @@ def test_an_integer_column_with_gaps_stays_integer(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "content", "code"),
-    [("x.zip", b"PK", "gis.format"), ("x.geojson", b"", "gis.empty"), ("x.shp", b"\0" * 100, "gis.missing_part")],
+    [("x.zip", b"PK", "gis.unreadable"), ("x.geojson", b"", "gis.empty"), ("x.shp", b"\0" * 100, "gis.unreadable")],
 )
 def test_what_cannot_be_a_map_is_refused_by_name(tmp_path, name, content, code):
     (tmp_path / name).write_bytes(content)
