@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bim_import.device_draft import DeviceDraft, Unmatched
 from gis.errors import BadInput
+from twin.connection import ConnectionDraft
 from twin.feature import PlaceDraft
 from twin.unrelated import LeftOut
 
@@ -119,6 +121,7 @@ class Receipt:
         length_unit: Name of the model's length unit; ``length_unit_m`` is its size in metres.
         global_ids: Well-formed GlobalIds of the buildings, the sites and the project: what its next version will bear.
         left_out: Tax and police business (A 5.1.4c) that buildings, storeys and spaces bore; values are not kept.
+        unmatched: Devices that no device type stands for; they were not taken in.
         counts: How many of each thing the file holds and how many places came out.
         seconds: Wall time of the reading, process start included.
     """
@@ -135,6 +138,7 @@ class Receipt:
     counts: Mapping[str, int]
     seconds: float
     left_out: tuple[LeftOut, ...] = ()
+    unmatched: tuple[Unmatched, ...] = ()
     global_ids: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -144,14 +148,26 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedModel:
-    """Places of one IFC file, buildings first, then units, storeys and spaces; geometry in CRS84, heights in metres."""
+    """Places of one IFC file, buildings first, then units, storeys and spaces; geometry in CRS84, heights in metres.
+
+    Attributes:
+        connections: Doors, openings, stairs, ramps and lifts between the spaces.
+        devices: Of the types in ``layers/device/types.yaml``.
+    """
 
     places: list[PlaceDraft] = field(default_factory=list)
     receipt: Receipt
+    connections: list[ConnectionDraft] = field(default_factory=list)
+    devices: list[DeviceDraft] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values; geometry as hexadecimal WKB."""
-        return {"places": [place.as_json() for place in self.places], "receipt": self.receipt.as_json()}
+        return {
+            "places": [place.as_json() for place in self.places],
+            "connections": [one.as_json() for one in self.connections],
+            "devices": [one.as_json() for one in self.devices],
+            "receipt": self.receipt.as_json(),
+        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "ImportedModel":
@@ -159,6 +175,9 @@ class ImportedModel:
         receipt = dict(document["receipt"])
         receipt["global_ids"] = tuple(receipt["global_ids"])
         receipt["georeference"] = Georeference(**receipt["georeference"])
+        receipt["unmatched"] = tuple(
+            Unmatched(**{**one, "elements": tuple(one["elements"])}) for one in receipt["unmatched"]
+        )
         receipt["left_out"] = tuple(
             LeftOut(**{**one, "names": tuple(one["names"]), "elements": tuple(one["elements"])})
             for one in receipt["left_out"]
@@ -166,4 +185,9 @@ class ImportedModel:
         receipt["warnings"] = tuple(
             Notice(**{**notice, "global_ids": tuple(notice["global_ids"])}) for notice in receipt["warnings"]
         )
-        return cls(places=[PlaceDraft.from_json(place) for place in document["places"]], receipt=Receipt(**receipt))
+        return cls(
+            places=[PlaceDraft.from_json(place) for place in document["places"]],
+            receipt=Receipt(**receipt),
+            connections=[ConnectionDraft.from_json(one) for one in document["connections"]],
+            devices=[DeviceDraft.from_json(one) for one in document["devices"]],
+        )

@@ -10,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 from bim_import import footprint
 from bim_import.attributes import address_of, attributes_of, code_of
 from bim_import.draughtsman import Draughtsman
+from bim_import.materials import materials_of
 from bim_import.names import building_number, clean, door_number, first_name, unit_number
 from bim_import.statements import placement_origin_m
 from bim_import.storeys import Level, Storey, number_storeys
@@ -248,6 +249,8 @@ class _BuildingSheet:
         if number := attributes.get("building_no") or building_number(name):
             identity["identifiers"] = identity["identifiers"] | {"building_no": str(number)}
             attributes["building_no"] = str(number)
+        if materials := materials_of(self.desk, self.building):
+            attributes["materials"] = materials
         return PlaceDraft(
             kind="building", name=name, attributes=attributes, **identity, **self.desk.extent(shape, heights)
         )

@@ -97,6 +97,11 @@ def is_global_id(text: str | None) -> bool:
     return text is not None and len(text) == 22 and all(part.isalnum() or part in "_$" for part in text)
 
 
+def global_id_of(thing: Any) -> str | None:
+    """Return the GlobalId of a thing, ``None`` when it is malformed."""
+    return str(thing.GlobalId) if is_global_id(thing.GlobalId) else None
+
+
 def repeated_global_ids(things: list[Any]) -> set[str]:
     """Return the GlobalIds that more than one of the things bears."""
     return {name for name, count in Counter(thing.GlobalId for thing in things).items() if count > 1}

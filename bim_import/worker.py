@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bim_import.connections import connections_of
+from bim_import.devices import devices_of
 from bim_import.draughtsman import Draughtsman
 from bim_import.frame import Frame
 from bim_import.georef import Solution, north_bearing_deg, solve
@@ -68,6 +70,8 @@ def read(path: Path, at: Placement | None, progress: Progress, remembered: Seque
     desk.shape(_paced(progress))
     progress("places", 0.0)
     places = draw_places(desk)
+    connections = connections_of(desk, places)
+    devices, unmatched = devices_of(desk, places)
     notices = (*opened.notices, *doubts, *desk.notices.listed())
     receipt = Receipt(
         file=path.name,
@@ -79,12 +83,13 @@ def read(path: Path, at: Placement | None, progress: Progress, remembered: Seque
         length_unit_m=units.length_m,
         georeference=georeference,
         warnings=notices,
-        counts=counts(opened.model, places),
+        counts={**counts(opened.model, places), "connection": len(connections), "device": len(devices)},
+        unmatched=unmatched,
         left_out=desk.properties.screen.left_out(),
         global_ids=names,
         seconds=time.monotonic() - started,
     )
-    return ImportedModel(places=places, receipt=receipt)
+    return ImportedModel(places=places, receipt=receipt, connections=connections, devices=devices)
 
 
 def _recalled(found: Solution, at: Placement | None, doubts: tuple[Notice, ...]) -> Solution:

@@ -1,7 +1,7 @@
 """What importers read becomes places and records: matched first, minted last, all in one transaction."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -64,7 +64,11 @@ class Taken:
 
 
 def take_places(
-    transaction: Transaction, drafts: Sequence[PlaceDraft], batch: Batch, decided: Mapping[str, str] | None = None
+    transaction: Transaction,
+    drafts: Sequence[PlaceDraft],
+    batch: Batch,
+    decided: Mapping[str, str] | None = None,
+    records: Callable[[Mapping[str, str]], Mapping[str, Sequence[RecordDraft]]] | None = None,
 ) -> Taken:
     """Store places: buildings keep the code of the building they match; their insides keep theirs by identity or door.
 
@@ -76,12 +80,16 @@ def take_places(
         drafts: Buildings and what is in them.
         batch: The import.
         decided: Draft key → code or ``new``, where a person has decided.
+        records: Given the code of each draft key, the records at these places, by layer; taken in as
+            :func:`take_records` does.
 
     Raises:
         Conflict: ``import.doubtful_building`` for a model whose building may be one already there.
         BadInput: ``import.orphan``, ``import.shifted_datum``.
     """
     taken = _PlaceIntake(transaction, drafts, batch, decided or {}).run()
+    for layer, found in (records(taken.codes) if records else {}).items():
+        _take_records(transaction, layer, found, batch, taken)
     _announce(transaction, taken, batch)
     return taken
 
@@ -106,8 +114,16 @@ def decide(transaction: Transaction, review: str, choice: str, by: str, batch: B
 def take_records(transaction: Transaction, layer: str, drafts: Iterable[RecordDraft], batch: Batch) -> Taken:
     """Store records of a layer at their places; records of the same source that are missing now are ended."""
     taken = Taken()
-    locator = locator_of(transaction, batch.community)
+    _take_records(transaction, layer, list(drafts), batch, taken)
+    _announce(transaction, taken, batch)
+    return taken
+
+
+def _take_records(
+    transaction: Transaction, layer: str, drafts: Sequence[RecordDraft], batch: Batch, taken: Taken
+) -> None:
     standing = {old.id: old for old in _of(transaction, batch.community, layer)}
+    locator = locator_of(transaction, batch.community) if drafts else Locator((), {})
     seen, lost = set(), Counter[str]()
     for draft in drafts:
         located = locator.locate(draft)
@@ -132,8 +148,6 @@ def take_records(transaction: Transaction, layer: str, drafts: Iterable[RecordDr
     gone = [old for old in standing.values() if old.source == batch.source and old.id not in seen]
     _end(transaction, gone, batch, taken)
     taken.problems += [f"{problem} ({count} records)" for problem, count in lost.most_common(20)]
-    _announce(transaction, taken, batch)
-    return taken
 
 
 def locator_of(transaction: Transaction, community: str) -> Locator:
