@@ -145,14 +145,9 @@ def test_the_same_file_again_says_since_when_it_is_there(service):
 
 def test_the_difference_tells_each_property_and_each_doubt_with_its_cure(service):
     rehearsed(service, houses("甲", "乙"), layer="building", commit="true")
-    table = json.loads(houses("甲", "新名"))
-    table["features"].append(
-        {
-            "type": "Feature",
-            "properties": {"建筑编号": "ZZ", "建筑名称": "疑似"},
-            "geometry": shapely.geometry.mapping(shapely.box(120.2002, 30.3, 120.2006, 30.3001)),
-        }
-    )
+    table = json.loads(houses("疑似", "新名"))
+    table["features"][0]["properties"]["建筑编号"] = "ZZ"
+    table["features"][0]["geometry"] = shapely.geometry.mapping(shapely.box(120.2002, 30.3, 120.2006, 30.3001))
     _, job = rehearsed(service, json.dumps(table).encode(), layer="building")
     (renamed,) = [one for one in job["difference"]["changes"] if one["layer"] == "building"]
     assert renamed["properties"]["name"] == ["乙", "新名"]
