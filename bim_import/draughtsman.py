@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from bim_import import footprint, kernel
 from bim_import.attributes import space_code_of
+from bim_import.displaced import displaced
 from bim_import.footprint import Floats
 from bim_import.frame import Frame
 from bim_import.notices import Notices
 from bim_import.properties import PropertyReader
-from bim_import.tree import Tree, is_global_id, repeated_global_ids
+from bim_import.tree import BuildingTree, Tree, is_global_id, repeated_global_ids
 from bim_import.units import Units
 
 
@@ -57,6 +59,8 @@ class Draughtsman:
         for mesh in kernel.meshes(self.model, elements, lambda share: progress("envelope", share)):
             self.bodies[mesh.product] = _body(mesh)
         self._drop_placeholders(spaces)
+        for building in self.tree.buildings:
+            self._drop_displaced(building)
 
     def bodies_of(self, things: Iterable[Any]) -> list[Body]:
         """Return the bodies of those things that have one."""
@@ -106,6 +110,23 @@ class Draughtsman:
                 self.notices.add(
                     "ifc.space_without_shape", "Spaces have no shape.", "Export the rooms with 3-D geometry.", space
                 )
+
+    def _drop_displaced(self, building: BuildingTree) -> None:
+        spaces = {space.id(): space for branch in building.branches for space in branch.spaces}
+        plans = {name: body.plan for name in spaces if (body := self.bodies.get(name)) and body.plan is not None}
+        elements = self.bodies_of(element for branch in building.branches for element in branch.elements)
+        for name in sorted(displaced(plans, [_box(body) for body in elements if len(body.triangles)])):
+            del self.bodies[name]
+            self.notices.add(
+                "ifc.space_displaced", "Spaces lie more than 25 m from their building; their shape was not believed.",
+                "Move them to the building in the authoring tool.", spaces[name],
+            )  # fmt: skip
+
+
+def _box(body: Body) -> BaseGeometry:
+    low, high = body.triangles.min(axis=(0, 1)), body.triangles.max(axis=(0, 1))
+    box: BaseGeometry = shapely.box(*low, *high)
+    return box
 
 
 def _body(mesh: kernel.Mesh) -> Body:

@@ -82,7 +82,7 @@ class Frame:
             crs=crs,
             origin_lon_deg=float(lon),
             origin_lat_deg=float(lat),
-            rotation_deg=round(_GLOBE.inv(lon, lat, lon_y, lat_y)[0] % 360, 6),
+            rotation_deg=round(_GLOBE.inv(lon, lat, lon_y, lat_y)[0], 6) % 360,
             scale=math.hypot(self.cosine, self.sine),
             height_offset_m=self.height_offset_m,
             height_datum=datum,

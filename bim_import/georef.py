@@ -20,6 +20,8 @@ from bim_import.frame import Frame, crs_of, frame_about, frame_at, inside
 from bim_import.model import Georeference, Notice, Placement
 
 FEET_M = (0.3048, 1200 / 3937)
+UNSET_NORTH_DEG = 0.01
+
 SCALE_TOLERANCE = 0.01
 """A projection stretches a site by far less than 1 %; more than that is a unit."""
 
@@ -171,7 +173,7 @@ def solve_site(site: SitePosition) -> Solution:
     frame = frame_about(site.lon_deg, site.lat_deg, bearing_deg, height_m, site.origin_m[:2])
     datum = None if height_m is None else "IfcSite.RefElevation (sea level, not named)"
     described = frame.describe("site", site.source, "CRS84", datum, confidence)
-    return Solution(frame, replace(described, true_north_deg=bearing_deg or None), tuple(notices))
+    return Solution(frame, replace(described, true_north_deg=meant_bearing_deg(site.true_north)), tuple(notices))
 
 
 def _given(at: Placement, stated: Solution, notices: tuple[Notice, ...]) -> Solution:
@@ -227,6 +229,16 @@ def north_bearing_deg(true_north: Sequence[float] | None, source: str) -> tuple[
             Notice(code="ifc.true_north", message=message, cure="Check the building's orientation on the map.")
         ]
     return -math.degrees(math.atan2(ratios[0], ratios[1])), []
+
+
+def meant_bearing_deg(true_north: Sequence[float] | None) -> float | None:
+    """Return the bearing of +Y by TrueNorth; ``None`` for the direction every tool writes when nobody has set one.
+
+    >>> meant_bearing_deg((0.5, 0.8660254)).__round__(6), meant_bearing_deg((6.1e-17, 1.0)), meant_bearing_deg(None)
+    (-30.0, None, None)
+    """
+    bearing_deg, _ = north_bearing_deg(true_north, "")
+    return bearing_deg if abs(bearing_deg) > UNSET_NORTH_DEG else None
 
 
 def default_place(lon_deg: float, lat_deg: float) -> str | None:

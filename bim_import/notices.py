@@ -7,6 +7,9 @@ from typing import Any
 
 from bim_import.model import Notice
 
+NAMED = 50
+"""So many things a notice names; of more, the first will do."""
+
 
 @dataclass(slots=True)
 class Notices:
@@ -22,4 +25,5 @@ class Notices:
         """Yield one notice a code."""
         for code, cases in self.found.items():
             message, cure, global_id = cases[0]
-            yield Notice(code=code, message=message, cure=cure, global_id=global_id, count=len(cases))
+            named = tuple(case[2] for case in cases[:NAMED] if case[2] is not None)
+            yield Notice(code=code, message=message, cure=cure, global_id=global_id, count=len(cases), global_ids=named)

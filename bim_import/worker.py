@@ -17,7 +17,7 @@ from bim_import.connections import connections_of
 from bim_import.devices import devices_of
 from bim_import.draughtsman import Draughtsman
 from bim_import.frame import Frame
-from bim_import.georef import Solution, north_bearing_deg, solve
+from bim_import.georef import Solution, meant_bearing_deg, solve
 from bim_import.model import Georeference, ImportedModel, Notice, Placement, Receipt
 from bim_import.opening import Opened, open_model
 from bim_import.places import counts, draw_places
@@ -111,8 +111,7 @@ def _position(
             file=file,
             reasons=reasons or None,
         )
-    # The direction every tool writes when nobody has set one says nothing.
-    georeference = replace(found.georeference, true_north_deg=north_bearing_deg(north, file)[0] or None)
+    georeference = replace(found.georeference, true_north_deg=meant_bearing_deg(north))
     return found.frame, georeference, (*found.notices, *_remarks(georeference, units))
 
 

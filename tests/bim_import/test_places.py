@@ -299,3 +299,20 @@ def test_everything_survives_json(house, tmp_path):
     drawn.space(drawn.storey(drawn.building(), "1层", 0.0), "0101")
     model = read_model(drawn, tmp_path)
     assert ImportedModel.from_json(json.loads(json.dumps(model.as_json()))) == model
+
+
+def test_a_room_far_from_its_building_is_listed_and_kept_out_of_the_outline(house, tmp_path):
+    drawn = house().map_conversion()
+    storey = drawn.storey(drawn.building(), "1F", 0)
+    drawn.element("IfcWall", storey, (0, 0, 0), (12, 0.3, 3))
+    for number in range(3):
+        drawn.space(storey, f"10{number}", (4 * number, 0, 0))
+    lost = drawn.space(storey, "109", (300, 40, 0))
+    model = read_model(drawn, tmp_path, None)
+    (notice,) = [one for one in model.receipt.warnings if one.code == "ifc.space_displaced"]
+    assert list(notice.global_ids) == [lost.GlobalId]
+    building = next(place for place in model.places if place.kind == "building")
+    assert building.geometry.distance(building.geometry.centroid) < 1e-3
+    west, _, east, _ = building.geometry.bounds
+    assert (east - west) * 96000 < 20
+    assert next(place for place in model.places if place.key == lost.GlobalId).geometry is None
