@@ -14,7 +14,7 @@ from api.hub import Hub
 from api.jobs import Jobs
 from api.ogc import routes as ogc
 from api.ogc.extents import Extents
-from api.routes import addresses, export, health, imports, observations, places, query, scene, scores, stream
+from api.routes import addresses, export, health, imports, mapping, observations, places, query, scene, scores, stream
 from api.state import Services
 from dashboard import panel_app
 from layers.device.types import DeviceType
@@ -78,7 +78,7 @@ def create_app(
         clock=clock,
     )
     problems.install(app)
-    for module in (health, places, addresses, query, observations, stream, scene, imports, ogc, export, scores):
+    for module in (health, places, addresses, query, observations, stream, scene, imports, ogc, export, scores, mapping):
         app.include_router(module.router)
 
     @app.get("/", include_in_schema=False)

@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 from api.parameters import numbers
 from bim_import import Placement, placement_from_pairs, read_pair
 from gis.errors import BadInput
+from layers.profiles import Profile
 
 _READERS = ("bim_import", "layers", "twin", "gis")
 _HOME = Path(__file__).resolve().parents[1]
@@ -61,6 +62,8 @@ class TableOptions(_Options):
         encoding: Text encoding, where the file names none.
         dem: Elevation model that buildings stand on.
         id_column: Column that holds the id, where its name is not understood.
+        profile: Saved mapping of its columns to fields.
+        mapping: The mapping itself.
     """
 
     layer: str
@@ -69,6 +72,8 @@ class TableOptions(_Options):
     encoding: str | None = None
     dem: Path | None = None
     id_column: str | None = None
+    profile: str | None = None
+    mapping: Profile | None = None
 
 
 Options = ModelOptions | TableOptions

@@ -14,11 +14,12 @@ import shapely
 from api.import_log import unchanged_since
 from api.import_options import ModelOptions, Options, TableOptions, fingerprint
 from api.placing import Placer, remember, told_overlaps
+from api.profiles import columns_of, resolved
 from api.readings import Readings
 from api.taking import take_model
 from gis.errors import BadInput, LifangError
 from gis.read import Row, check_near, read_features
-from layers.records import building_drafts, map_columns, record_drafts
+from layers.records import building_drafts, record_drafts
 from layers.screening import related_rows
 from layers.storeys import with_synthetic
 from twin import review
@@ -184,7 +185,7 @@ class Importer:
 
     def known(self, path: Path, options: Options) -> Report | None:
         """Return what there is to tell of a file that need not be read again; ``None`` for any other."""
-        mark = self._fingerprint(path, options)
+        mark = self._fingerprint(path, resolved(self._store, options))
         batch = None if mark is None else unchanged_since(self._store, self.community, mark)
         return None if batch is None else Report(path.name, {}, unchanged_since=batch, stored=True)
 
@@ -192,7 +193,7 @@ class Importer:
         """Return what a file says; an error that ``progress`` raises ends the reading."""
         if isinstance(options, ModelOptions):
             return self._read_model(path, options, progress)
-        return self._read_table(path, options, progress)
+        return self._read_table(path, resolved(self._store, options), progress)
 
     def take(self, reading: Reading, batch: str | None = None, *, agreed: str | None = None) -> Report:
         """Put a reading into the twin, or, on a dry run, tell what that would do.
@@ -249,7 +250,7 @@ class Importer:
         self._check_rows(rows, path.name, options.crs)
         _check_any(rows, path, notices)
         progress("places", 0.0)
-        columns = map_columns(declared, list(rows[0].properties), options.id_column)
+        columns = columns_of(self._store, declared, rows, options, notices.append)
         take = _places_of if options.layer == "building" else _records_of
         return Reading(
             path.name,

@@ -7,6 +7,7 @@ from getpass import getuser
 from pathlib import Path
 from typing import Any
 
+from api.commands import mapping
 from api.commands.common import Progress, add_store, opened, settings
 from api.import_log import imports, undo_import
 from api.import_options import options_of
@@ -21,7 +22,7 @@ from twin.difference import Change
 def add_to(commands: Any) -> None:
     """Declare the commands."""
     parser = commands.add_parser("import", help="import IFC models or GIS files")
-    kinds = parser.add_subparsers(required=True, metavar="ifc|gis|identifiers|list|undo")
+    kinds = parser.add_subparsers(required=True, metavar="ifc|gis|template|identifiers|list|undo")
     ifc = kinds.add_parser("ifc", help="building models: IFC2X3, IFC4, IFC4X3, also zipped")
     ifc.add_argument("files", nargs="+", type=Path, metavar="FILE")
     ifc.add_argument(
@@ -49,7 +50,9 @@ def add_to(commands: Any) -> None:
     gis.add_argument("--encoding", help="text encoding, when the file does not say: GBK")
     gis.add_argument("--id", metavar="COLUMN", help="column that holds the id, when its name is not understood")
     gis.add_argument("--dem", type=Path, help="elevation model (GeoTIFF) that buildings stand on")
+    mapping.add_options(gis)
     _common(gis)
+    mapping.add_template(kinds)
     gis.set_defaults(run=_gis)
 
     names = kinds.add_parser("identifiers", help="official codes of places: columns place, scheme, value")
@@ -112,7 +115,12 @@ def _gis(arguments: Namespace) -> int:
         "encoding": arguments.encoding,
         "dem": arguments.dem,
         "id_column": arguments.id,
+        "profile": arguments.profile,
     }
+    if arguments.show_mapping or arguments.save_profile:
+        status = mapping.plan(arguments, options)
+        if status or arguments.show_mapping:
+            return status
     return _each(
         arguments, lambda importer, path, progress: importer.gis(path, arguments.layer, progress=progress, **options)
     )

@@ -5,7 +5,9 @@ import io
 import itertools
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cache
@@ -13,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import shapely
 import yaml
 from shapely import Point
 
@@ -22,6 +25,13 @@ from gis.read.row import OnWarning, Row
 
 _LONGITUDE_LATITUDE = ("longitude", "latitude")
 _EASTING_NORTHING = ("easting", "northing")
+# The library that reads workbooks checks little: what is broken inside comes out as any of these.
+_BROKEN_WORKBOOK = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, SyntaxError, RuntimeError),
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError),
+)
+IMPORT_SHEET = "import_sheet"
+"""Name that a workbook of several sheets gives to the one that is to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +74,22 @@ def read_excel(path: Path, sheet: str | None, on_warning: OnWarning) -> Table:
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, OSError, InvalidFileException) as error:
+        with closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as book:
+            page = book[_sheet(path, book.sheetnames, sheet or _named_sheet(book))]
+            lines = [(number, [_plain(value) for value in values]) for number, values in enumerate(page.values, 1)]
+    except (*_BROKEN_WORKBOOK, InvalidFileException) as error:
         raise BadInput(
-            "gis.unreadable", f"{path.name} is no Excel workbook.", "Save it as .xlsx again.", file=path.name
+            "gis.unreadable",
+            f"{path.name} is no whole Excel workbook.",
+            "Open it in Excel and save it as .xlsx again.",
+            file=path.name,
         ) from error
-    try:
-        page = book[_sheet(path, book.sheetnames, sheet)]
-        lines = [(number, [_plain(value) for value in values]) for number, values in enumerate(page.values, 1)]
-    finally:
-        book.close()
     return _table(path, lines, on_warning)
+
+
+def _named_sheet(book: Any) -> str | None:
+    name = book.defined_names.get(IMPORT_SHEET)
+    return None if name is None else next((title for title, _ in name.destinations), None)
 
 
 def _sheet(path: Path, names: Sequence[str], wanted: str | None) -> str:
@@ -116,7 +131,7 @@ def _table(path: Path, lines: Iterable[tuple[int, list[Any]]], on_warning: OnWar
     columns = _headings(path, filled[start][1])
     position = _position_columns(path, [name for name in columns if name])
     rows = [_row(path, number, columns, cells, position, on_warning) for number, cells in filled[start + 1 :]]
-    return Table(rows, "longitude" in position, bool(position))
+    return Table(rows, "longitude" in position or "outline" in position, bool(position))
 
 
 def _headings(path: Path, cells: Sequence[Any]) -> list[str | None]:
@@ -146,6 +161,8 @@ def _position_columns(path: Path, columns: Iterable[str]) -> dict[str, str]:
         role = _position_names().get(re.sub(r"[\s_()（）\[\]./°]", "", column).casefold())
         if role:
             roles.setdefault(role, column)
+    if "outline" in roles:
+        return {role: column for role, column in roles.items() if role in ("outline", "height")}
     for pair in (_LONGITUDE_LATITUDE, _EASTING_NORTHING):
         present = [role for role in pair if role in roles]
         if len(present) == 2:
@@ -173,21 +190,33 @@ def _row(
     properties = {name: value for name, value in named if name is not None}
     values = {role: properties.pop(column, None) for role, column in position.items()}
     try:
-        east, north = _pair(values)
+        shape = _outline(values["outline"]) if "outline" in values else _point(values)
         height = _number(values.get("height"))
     except ValueError as error:
         on_warning(
             BadInput(
                 "gis.bad_position",
                 f"Row {number} of {path.name}: {error}; the row is read without a position.",
-                "Write both coordinates as decimal numbers.",
+                "Write both coordinates as decimal numbers, an outline as POLYGON((longitude latitude, …)).",
                 file=path.name,
                 row=number,
             )
         )
         return Row(number, None, None, properties)
-    point = None if east is None or north is None else Point(east, north)
-    return Row(number, point, height if point else None, properties)
+    return Row(number, shape, height if shape else None, properties)
+
+
+def _outline(text: Any) -> Any:
+    """Return the shape that well-known text draws; it must be as its author meant it, so nothing is mended."""
+    shape = None if text is None else shapely.from_wkt(str(text), on_invalid="ignore")
+    if text is not None and (shape is None or shape.is_empty or not shape.is_valid):
+        raise ValueError(f"{str(text)[:40]!r} is no valid outline")
+    return shape
+
+
+def _point(values: Mapping[str, Any]) -> Point | None:
+    east, north = _pair(values)
+    return None if east is None or north is None else Point(east, north)
 
 
 def _pair(values: Mapping[str, Any]) -> Iterator[float | None]:
