@@ -22,7 +22,7 @@ each_layer = pytest.mark.parametrize("layer", CATALOGUE.values(), ids=CATALOGUE.
 
 def test_the_agreed_layers_are_all_declared():
     assert set(CATALOGUE) == {
-        *("community", "grid", "building", "unit", "storey", "space"),
+        *("community", "grid", "building", "unit", "storey", "space", "connection"),
         *("street", "walkway", "entrance", "green", "water", "parking", "fence"),
         *("public_space", "facility", "device", "vehicle", "key_place", "hydrant", "shelter"),
         *("household", "resident", "staff", "population", "alarm", "review"),
