@@ -121,10 +121,13 @@ def options_of(given: dict[str, Any]) -> Options:
 def _placed(values: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a model with its position read; ``crs`` is that of the pairs' positions on the ground."""
     rest = {name: value for name, value in values.items() if name not in ("pair", "crs")}
-    if values.get("pair"):
+    pairs = values.get("pair") or ()
+    if isinstance(pairs, str):  # one form field
+        pairs = pairs.split(";")
+    if pairs:
         if "at" in values:
             raise BadInput("request.parameter", "at and pair exclude one another.", "Leave one out.", parameter="pair")
-        return rest | {"at": placement_from_pairs([read_pair(text, values.get("crs")) for text in values["pair"]])}
+        return rest | {"at": placement_from_pairs([read_pair(text, values.get("crs")) for text in pairs])}
     if isinstance(values.get("at"), str):
         return values | {"at": placement(values["at"], "at")}
     return values

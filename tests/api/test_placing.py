@@ -208,6 +208,11 @@ def test_standing_on_a_neighbours_ground_is_said_with_both_codes(store, tmp_path
     assert area_m2(footprint(ELL)) == pytest.approx(336, abs=0.1)
 
 
+def test_one_form_field_holds_several_pairs():
+    given = pairs((0, 0), (20, 30))
+    assert options_of({"pair": ";".join(given)}) == options_of({"pair": given})
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
