@@ -12,20 +12,26 @@ from bim_import.attributes import space_code_of
 from bim_import.displaced import displaced
 from bim_import.footprint import Floats
 from bim_import.frame import Frame
+from bim_import.kernel import Caution
 from bim_import.notices import Notices
 from bim_import.properties import PropertyReader
+from bim_import.shell import Shell, lighten
 from bim_import.tree import BuildingTree, Tree, is_global_id, repeated_global_ids
 from bim_import.units import Units
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a mesh says about a product, in local metres: plan triangles (their union too, for spaces), height range."""
+    """What a mesh says about a product, in local metres: height range and plan triangles.
+
+    Spaces have the union of these too, elements of the envelope a light shell.
+    """
 
     z_min_m: float
     z_max_m: float
     triangles: Floats
     plan: BaseGeometry | None = None
+    shell: Shell | None = None
 
 
 class Draughtsman:
@@ -43,24 +49,44 @@ class Draughtsman:
         things += [space for building in tree.buildings for branch in building.branches for space in branch.spaces]
         self.repeated = repeated_global_ids([*things, *(building.thing for building in tree.buildings)])
         self.bodies: dict[int, Body] = {}
+        self.homes: dict[str, str] = {}
+        """Key of a level → key of the storey that it is, or is part of."""
 
-    def shape(self, progress: Callable[[str, float], None]) -> None:
-        """Mesh the spaces, then the envelope."""
+    def shape(self, progress: Callable[[str, float], None], caution: Caution) -> None:
+        """Mesh the spaces, then the envelope, and doors and windows that close gaps between walls without rooms."""
         branches = [branch for building in self.tree.buildings for branch in building.branches]
         spaces = [space for branch in branches for space in branch.spaces]
-        for mesh in kernel.meshes(self.model, spaces, lambda share: progress("spaces", share)):
-            self.bodies[mesh.product] = _outlined(mesh)
+        self._mesh(spaces, "spaces", _outlined, progress, caution)
         # Models without walls may give the building and its levels a body of their own.
         levels = [level.thing for building in self.tree.buildings for level in building.levels]
         wholes = [*levels, *(building.thing for building in self.tree.buildings)]
-        for mesh in kernel.meshes(self.model, wholes, lambda share: progress("outlines", share)):
-            self.bodies[mesh.product] = _outlined(mesh)
-        elements = [element for branch in branches for element in branch.elements]
-        for mesh in kernel.meshes(self.model, elements, lambda share: progress("envelope", share)):
-            self.bodies[mesh.product] = _body(mesh)
+        self._mesh(wholes, "outlines", _outlined, progress, caution)
+        self._mesh(
+            [element for branch in branches for element in branch.elements], "envelope", _light, progress, caution
+        )
+        self._mesh([filling for branch in branches for filling in branch.fillings], "gaps", _body, progress, caution)
+        self._note_skipped(caution)
         self._drop_placeholders(spaces)
         for building in self.tree.buildings:
             self._drop_displaced(building)
+
+    def _mesh(
+        self,
+        things: list[Any],
+        stage: str,
+        body_of: Callable[[kernel.Mesh], Body],
+        progress: Callable[[str, float], None],
+        caution: Caution,
+    ) -> None:
+        for mesh in kernel.meshes(self.model, things, lambda share: progress(stage, share), caution):
+            self.bodies[mesh.product] = body_of(mesh)
+
+    def _note_skipped(self, caution: Caution) -> None:
+        for number in sorted(caution.skipped):
+            self.notices.add(
+                "ifc.product_skipped", "The geometry of products cannot be computed; they were left out.",
+                "Draw them anew, or export the model without them.", self.model.by_id(number),
+            )  # fmt: skip
 
     def bodies_of(self, things: Iterable[Any]) -> list[Body]:
         """Return the bodies of those things that have one."""
@@ -137,3 +163,8 @@ def _body(mesh: kernel.Mesh) -> Body:
 def _outlined(mesh: kernel.Mesh) -> Body:
     body = _body(mesh)
     return Body(body.z_min_m, body.z_max_m, body.triangles, footprint.merge(body.triangles))
+
+
+def _light(mesh: kernel.Mesh) -> Body:
+    body = _body(mesh)
+    return Body(body.z_min_m, body.z_max_m, body.triangles, shell=lighten(mesh.points, mesh.faces))

@@ -17,13 +17,13 @@ LARGEST_SPACE_M2 = 1e5
 """No room is larger; a larger one is a placeholder box."""
 
 
-def plan_triangles(points: Floats, faces: npt.NDArray[np.int64]) -> Floats:
+def plan_triangles(points: Floats, faces: npt.NDArray[np.int32]) -> Floats:
     """Return the (n, 3, 2) plan triangles that cover the silhouette of a mesh of (p, 3) points and (f, 3) faces.
 
     A closed solid is covered by its downward faces alone. Exporters orient faces carelessly, so those are trusted only
     when they cover as much plan as the upward ones do; else every face that is not vertical is taken.
 
-    >>> plan_triangles(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64)).shape
+    >>> plan_triangles(np.empty((0, 3)), np.empty((0, 3), dtype=np.int32)).shape
     (0, 3, 2)
     """
     triangles = points[faces]

@@ -1,5 +1,6 @@
 """What reading a model gives: the places, and a receipt that says how they were read."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -147,21 +148,54 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The light envelope of one storey, or of what a building holds outside its storeys.
+
+    Attributes:
+        key: ``key`` of the place draft of that storey or building.
+        glb: The scene (glTF 2.0): metres east, up and south of the origin in ``asset.extras``, a primitive for walls,
+            slabs, roofs, curtain walls and plates each, whose ``extras`` name the GlobalIds and their first triangles.
+        elements: How many elements are in it.
+        triangles: How many triangles they have, at most 300 each.
+    """
+
+    key: str
+    glb: bytes
+    elements: int
+    triangles: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values; the scene as Base64."""
+        return {**asdict(self), "glb": base64.b64encode(self.glb).decode()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Envelope":
+        """Return what :meth:`as_json` wrote.
+
+        >>> Envelope.from_json(Envelope(key="a", glb=b"glTF", elements=1, triangles=12).as_json()).glb
+        b'glTF'
+        """
+        return cls(**{**document, "glb": base64.b64decode(document["glb"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedModel:
     """Places of one IFC file, buildings first, then units, storeys and spaces; geometry in CRS84, heights in metres.
 
     Attributes:
         connections: Doors, openings, stairs, ramps and lifts between the spaces.
         devices: Of the types in ``layers/device/types.yaml``.
+        envelope: There once the reading is over, not yet while the places are handed out.
     """
 
     places: list[PlaceDraft] = field(default_factory=list)
     receipt: Receipt
     connections: list[ConnectionDraft] = field(default_factory=list)
     devices: list[DeviceDraft] = field(default_factory=list)
+    envelope: list[Envelope] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything as plain JSON values; geometry as hexadecimal WKB."""
+        """Return everything but the envelope as plain JSON values; geometry as hexadecimal WKB."""
         return {
             "places": [place.as_json() for place in self.places],
             "connections": [one.as_json() for one in self.connections],

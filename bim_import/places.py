@@ -9,6 +9,7 @@ from shapely.geometry.base import BaseGeometry
 
 from bim_import import footprint
 from bim_import.attributes import address_of, attributes_of, code_of
+from bim_import.derived import Walls
 from bim_import.draughtsman import Draughtsman
 from bim_import.materials import materials_of
 from bim_import.names import building_number, clean, door_number, first_name, unit_number
@@ -46,12 +47,15 @@ class _BuildingSheet:
         }
         self.ground_m: float | None = None
         self.storeys = self._storeys()
+        self.walls = Walls(desk, building)
         self.doors: set[tuple[int | None, int | None, str]] = set()
 
     def drafts(self) -> Iterator[PlaceDraft]:
         """Yield the storeys, spaces, units and the building itself."""
+        self.desk.homes.update((level.key, storey.main.key) for storey in self.storeys for level in storey.levels)
         storeys = [self._storey(index) for index in range(len(self.storeys))]
         spaces = [self._space(space, storey) for space, storey in self._spaces()]
+        spaces += self._derived(storeys)
         units = list(self._units(spaces))
         yield self._building(storeys, units)
         yield from (*units, *storeys, *spaces)
@@ -97,6 +101,11 @@ class _BuildingSheet:
             return float(self.zero_m + elevation * self.length_m)
         drawn = self.desk.bodies_of(branch.elements)
         return min(body.z_min_m for body in drawn) if drawn else None
+
+    def _outside_m(self) -> float | None:
+        """Return the ground outside, or the lowest floor above it."""
+        floors = [storey.floor_m for storey in self.storeys if storey.number > 0]
+        return min(floors, default=None) if self.ground_m is None else self.ground_m
 
     def _ground_m(self, floors_m: list[float]) -> float | None:
         """Return the ground outside from ElevationOfTerrain, local metres; ``None`` when it says nothing useful."""
@@ -216,6 +225,12 @@ class _BuildingSheet:
         self.doors.add(taken)
         return door
 
+    def _derived(self, storeys: list[PlaceDraft]) -> Iterator[PlaceDraft]:
+        """Yield the rooms that walls enclose on storeys for which the model has none."""
+        for storey, draft in zip(self.storeys, storeys, strict=True):
+            if not any(self.by_key[level.key].spaces for level in storey.levels):
+                yield from self.walls.rooms(draft, storey.floor_m)
+
     # units and the building
 
     def _units(self, spaces: Iterable[PlaceDraft]) -> Iterator[PlaceDraft]:
@@ -244,7 +259,11 @@ class _BuildingSheet:
         if shape is None:
             self.desk.notices.add("ifc.building_without_shape", "Buildings have no shape.", "Draw its outline.", thing)
         name = self._name()
-        attributes = self._counts(storeys, units) | attributes_of(thing, "building", self.desk.properties)
+        attributes = (
+            self._counts(storeys, units)
+            | self.walls.outline(self._outside_m(), shape)
+            | attributes_of(thing, "building", self.desk.properties)
+        )
         identity = self.desk.identity(thing)
         if number := attributes.get("building_no") or building_number(name):
             identity["identifiers"] = identity["identifiers"] | {"building_no": str(number)}

@@ -12,15 +12,21 @@ ENVELOPE = ("IfcWall", "IfcSlab", "IfcRoof", "IfcCurtainWall", "IfcPlate")
 """Classes that make a building's outline; markers, furniture and terrain are kept out of it."""
 
 STOREY_PLAN = ("IfcWall", "IfcSlab")
+UPRIGHT = ("IfcWall", "IfcCurtainWall", "IfcPlate")
+COVER = ("IfcSlab", "IfcRoof")
 
 
 @dataclass(slots=True)
 class Branch:
-    """A level, or what a building holds outside its levels; ``thing`` is ``None`` for the latter."""
+    """A level, or what a building holds outside its levels; ``thing`` is ``None`` for the latter.
+
+    ``fillings`` are the doors and windows of a level without rooms that stand between its walls, not in openings.
+    """
 
     thing: Any
     spaces: list[Any] = field(default_factory=list)
     elements: list[Any] = field(default_factory=list)
+    fillings: list[Any] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -77,6 +83,10 @@ def read_tree(model: Any) -> Tree:
             branch = only.loose
         if branch:
             branch.elements.append(element)
+    for filling in (*model.by_type("IfcDoor"), *model.by_type("IfcWindow")):
+        branch = None if filling.FillsVoids else _branch(filling, parents, branches, buildings)
+        if branch and not branch.spaces:
+            branch.fillings.append(filling)
     return Tree(list(buildings.values()), stray, parents)
 
 

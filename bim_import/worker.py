@@ -16,8 +16,10 @@ from typing import Any
 from bim_import.connections import connections_of
 from bim_import.devices import devices_of
 from bim_import.draughtsman import Draughtsman
+from bim_import.envelope import envelopes
 from bim_import.frame import Frame
 from bim_import.georef import Solution, meant_bearing_deg, solve
+from bim_import.kernel import Caution
 from bim_import.model import Georeference, ImportedModel, Notice, Placement, Receipt
 from bim_import.opening import Opened, open_model
 from bim_import.places import counts, draw_places
@@ -40,18 +42,35 @@ def main() -> int:
     try:
         at = Placement(**request["at"]) if request["at"] else None
         known = [Remembered.from_json(one) for one in request["remembered"]]
+        skipped, suspects = frozenset(request["skipped"]), frozenset(request["suspects"])
+        caution = Caution(skipped, suspects, lambda products: speak({"trying": products}))
         model = read(
-            Path(request["path"]), at, lambda stage, share: speak({"progress": [stage, round(share, 3)]}), known
+            Path(request["path"]),
+            at,
+            lambda stage, share: speak({"progress": [stage, round(share, 3)]}),
+            known,
+            caution=caution,
+            on_places=lambda placed: speak({"places": placed.as_json()}),
         )
     except LifangError as error:
         speak({"error": _said(error)})
         return error.exit_status
-    speak({"result": model.as_json()})
+    for envelope in model.envelope:
+        speak({"envelope": envelope.as_json()})
+    speak({"over": True})
     return 0
 
 
-def read(path: Path, at: Placement | None, progress: Progress, remembered: Sequence[Remembered] = ()) -> ImportedModel:
-    """Return the places of a file; see :func:`bim_import.reader.read_ifc`."""
+def read(
+    path: Path,
+    at: Placement | None,
+    progress: Progress,
+    remembered: Sequence[Remembered] = (),
+    *,
+    caution: Caution | None = None,
+    on_places: Callable[[ImportedModel], None] | None = None,
+) -> ImportedModel:
+    """Return the places and the envelope of a file; see :func:`bim_import.reader.read_ifc`."""
     started = time.monotonic()
     progress("open", 0.0)
     opened = open_model(path)
@@ -67,7 +86,7 @@ def read(path: Path, at: Placement | None, progress: Progress, remembered: Seque
         found = _recalled(found, *recall(remembered, path.stem, names))
     frame, georeference, doubts = _position(found, units, true_north(opened.model), path.name)
     desk = Draughtsman(opened.model, tree, units, frame, path.stem)
-    desk.shape(_paced(progress))
+    desk.shape(_paced(progress), caution or Caution())
     progress("places", 0.0)
     places = draw_places(desk)
     connections = connections_of(desk, places)
@@ -89,7 +108,10 @@ def read(path: Path, at: Placement | None, progress: Progress, remembered: Seque
         global_ids=names,
         seconds=time.monotonic() - started,
     )
-    return ImportedModel(places=places, receipt=receipt, connections=connections, devices=devices)
+    model = ImportedModel(places=places, receipt=receipt, connections=connections, devices=devices)
+    if on_places is not None:
+        on_places(model)
+    return replace(model, envelope=list(envelopes(desk, places)))
 
 
 def _recalled(found: Solution, at: Placement | None, doubts: tuple[Notice, ...]) -> Solution:

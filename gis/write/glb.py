@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gis.errors import BadInput
 from gis.local import LocalFrame
-from gis.write.solid import Floats, Indices, Volume, plans, triangles
+from gis.write.solid import Floats, Volume, plans, triangles
 
 _MERGED = "space"
 """Rooms are drawn together, a mesh a storey; everything larger is a node of its own."""
@@ -18,7 +19,7 @@ _Y_UP = [1, 0, 0, 0, 0, 0, -1, 0, 0, 1, 0, 0, 0, 0, 0, 1]
 _FLOAT, _UINT = 5126, 5125
 _VERTICES, _INDICES = 34962, 34963
 
-_Body: TypeAlias = tuple[str, list[tuple[Floats, Indices]]]
+_Body: TypeAlias = tuple[str, list[tuple[Floats, Any]]]
 """Id, and the points and triangles of each part."""
 
 Colors: TypeAlias = Mapping[str, tuple[float, float, float, float]]
@@ -66,6 +67,89 @@ def scene(
     written = [{"name": name, "mesh": writer.mesh(name, nodes[name])} for name in names]
     _nest(written, names, {name: above for volume in volumes for name, above in _line(volume)})
     return writer.finish(written, dict(extras))
+
+
+def shells_scene(
+    name: str,
+    kinds: Mapping[str, Sequence[tuple[str, list[tuple[Floats, Any]]]]],
+    colors: Colors,
+    extras: Mapping[str, Any],
+) -> bytes:
+    """Return a scene of one node whose mesh has a primitive a kind, of bodies that are triangles already.
+
+    Args:
+        name: Id of the node.
+        kinds: Kind → the id and the parts of each body, (p, 3) points and (f, 3) indices; x east, y north, z up of
+            the origin that ``extras`` state, metres.
+        colors: A colour for each kind.
+        extras: Stand in ``asset.extras``.
+    """  # fmt: skip
+    writer = _Writer({kind: colors[kind] for kind in kinds}, lambda points: points)
+    nodes: list[dict[str, Any]] = [{"name": name, "mesh": writer.mesh(name, kinds)}]
+    _nest(nodes, [name], {name: ()})
+    return writer.finish(nodes, extras)
+
+
+def join(scenes: Sequence[bytes]) -> bytes:
+    """Return scenes of this writer that share an origin as one.
+
+    >>> join([])
+    Traceback (most recent call last):
+        ...
+    gis.errors.BadInput: glb.nothing: There is no scene to join. ...
+    """
+    if not scenes:
+        raise BadInput("glb.nothing", "There is no scene to join.", "Ask for a place that has bodies.")
+    documents, blocks = zip(*map(_parsed, scenes), strict=True)
+    return _container(_joined(documents), blocks)
+
+
+def _joined(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    whole: dict[str, Any] = {name: [] for name in ("nodes", "meshes", "materials", "accessors", "bufferViews")}
+    roots: list[int] = []
+    size = 0
+    for document in documents:
+        first = {name: len(found) for name, found in whole.items()}
+        *nodes, root = document["nodes"]
+        whole["bufferViews"] += [{**v, "byteOffset": v["byteOffset"] + size} for v in document["bufferViews"]]
+        whole["accessors"] += [
+            {**a, "bufferView": a["bufferView"] + first["bufferViews"]} for a in document["accessors"]
+        ]
+        whole["materials"] += document["materials"]
+        whole["meshes"] += [
+            {**mesh, "primitives": [_shifted(part, first) for part in mesh["primitives"]]}
+            for mesh in document["meshes"]
+        ]
+        whole["nodes"] += [{**node, "mesh": node["mesh"] + first["meshes"]} for node in nodes]
+        roots += [child + first["nodes"] for child in root["children"]]
+        size += document["buffers"][0]["byteLength"]
+    whole["nodes"].append({"name": "Z up", "matrix": _Y_UP, "children": roots})
+    scene_nodes = {"scene": 0, "scenes": [{"nodes": [len(whole["nodes"]) - 1]}]}
+    return {"asset": documents[0]["asset"], **scene_nodes, **whole, "buffers": [{"byteLength": size}]}
+
+
+def _shifted(part: dict[str, Any], first: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        **part,
+        "attributes": {name: index + first["accessors"] for name, index in part["attributes"].items()},
+        "indices": part["indices"] + first["accessors"],
+        "material": part["material"] + first["materials"],
+    }
+
+
+def _parsed(scene_bytes: bytes) -> tuple[dict[str, Any], bytes]:
+    length = struct.unpack_from("<I", scene_bytes, 12)[0]
+    document: dict[str, Any] = json.loads(scene_bytes[20 : 20 + length])
+    return document, scene_bytes[28 + length :]
+
+
+def _container(document: Mapping[str, Any], blocks: Sequence[bytes]) -> bytes:
+    size = sum(map(len, blocks))
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    total = 12 + 8 + len(text) + 8 + size
+    head = struct.pack("<4sII", b"glTF", 2, total) + struct.pack("<I4s", len(text), b"JSON")
+    return b"".join([head, text, struct.pack("<I4s", size, b"BIN\0"), *blocks])
 
 
 def _body(volume: Volume, frame: LocalFrame) -> _Body | None:
@@ -160,11 +244,7 @@ class _Writer:
             "bufferViews": self._views,
             "buffers": [{"byteLength": self._size}],
         }
-        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        text += b" " * (-len(text) % 4)
-        total = 12 + 8 + len(text) + 8 + self._size
-        head = struct.pack("<4sII", b"glTF", 2, total) + struct.pack("<I4s", len(text), b"JSON")
-        return b"".join([head, text, struct.pack("<I4s", self._size, b"BIN\0"), *self._blocks])
+        return _container(document, self._blocks)
 
 
 def _material(kind: str, color: tuple[float, float, float, float]) -> dict[str, Any]:

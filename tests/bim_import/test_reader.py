@@ -92,3 +92,58 @@ def test_who_waits_can_end_the_reading_even_while_the_worker_is_silent(model, mo
         read_ifc(model, at=AT, progress=enough)
     with pytest.raises(ProcessLookupError):
         reader.os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+@pytest.fixture
+def flawed(house, tmp_path):
+    """A room and four walls, and a name for what is wrong with the last of them."""
+
+    def write(flaw):
+        drawn = house()
+        level = drawn.storey(drawn.building(), "1层", 0.0)
+        drawn.space(level, "0101")
+        *_, bad = [drawn.element("IfcWall", level, (4.0 * step, 0, 0), (1, 1, 3)) for step in range(4)]
+        if flaw == "placed in itself":  # the kernel runs out of stack
+            bad.ObjectPlacement.PlacementRelTo = bad.ObjectPlacement
+        else:  # the kernel never comes back
+            (solid,) = bad.Representation.Representations[0].Items
+            cut = drawn.add("IfcBooleanResult", "DIFFERENCE", solid, solid)
+            cut.FirstOperand = cut
+            bad.Representation.Representations[0].Items = (cut,)
+        return drawn.write(tmp_path / "flawed.ifc"), bad.GlobalId
+
+    return write
+
+
+@pytest.mark.parametrize("flaw", ["placed in itself", "cut out of itself"])
+def test_a_product_that_takes_the_kernel_down_is_left_out_and_named_and_the_rest_is_read(flawed, flaw, monkeypatch):
+    monkeypatch.setattr(reader, "_STALL_S", 3.0)
+    path, global_id = flawed(flaw)
+    imported = read_ifc(path, at=AT)
+    assert [place.kind for place in imported.places] == ["building", "storey", "space"]
+    skipped = [notice for notice in imported.receipt.warnings if notice.code == "ifc.product_skipped"]
+    assert [notice.global_ids for notice in skipped] == [(global_id,)]
+    assert sum(envelope.elements for envelope in imported.envelope) == 3
+
+
+def test_a_product_that_takes_the_kernel_down_does_not_stretch_the_time_allowed(flawed):
+    path, _ = flawed("cut out of itself")
+    assert fault_of(path, time_limit_s=4.0).code == "ifc.timeout"
+
+
+def test_the_places_are_handed_out_before_the_envelope(house, tmp_path):
+    drawn = house()
+    level = drawn.storey(drawn.building(), "1层", 0.0)
+    drawn.space(level, "0101")
+    drawn.element("IfcWall", level, (0, 0, 0), (4, 0.2, 3))
+    placed = []
+    imported = read_ifc(drawn.write(tmp_path / "model.ifc"), at=AT, on_places=placed.append)
+    assert [(one.places, one.envelope) for one in placed] == [(imported.places, [])]
+    assert [(part.key, part.elements, part.triangles) for part in imported.envelope] == [(level.GlobalId, 1, 12)]
+
+
+def test_what_refuses_the_places_ends_the_reading(model):
+    def refuse(_):
+        raise BadInput("import.refused", "No.", "None.")
+
+    assert fault_of(model, on_places=refuse).code == "import.refused"
