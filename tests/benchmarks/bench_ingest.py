@@ -8,6 +8,7 @@ building among 100,000 devices. Run by ``make bench``; judges nothing.
 import asyncio
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -25,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature
-from twin.query import Query
 from twin.store import Reading
 
 DEVICES = 1000
@@ -34,7 +34,6 @@ BATCHES = int(os.environ.get("LIFANG_BENCH_BATCHES", "500"))
 CONNECTIONS = 8
 PORT = 8196
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-TABLES = ("event", "latest", "rollup", "projection")
 
 
 def load() -> str:
@@ -97,13 +96,17 @@ async def send(requests: list[bytes], answers: list[float]) -> None:
 
 def http_rate(path: Path) -> float:
     command = [sys.executable, "-m", "api", "serve", "--store", str(path), "--port", str(PORT)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command)
     try:
         while True:
-            with suppress(OSError), closing(__import__("socket").create_connection(("127.0.0.1", PORT))):
+            if process.poll() is not None:
+                raise RuntimeError("the service did not start")
+            with suppress(OSError), closing(socket.create_connection(("127.0.0.1", PORT))):
                 break
             time.sleep(0.05)
-        head = "POST /v1/observations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
+        head = (
+            "POST /v1/observations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
+        )
         requests = [head.format(len(body)).encode() + body for body in map(message, range(BATCHES))]
         answers: list[float] = []
 
@@ -131,10 +134,8 @@ def bare_rate(source: Path, path: Path) -> float:
     """Write the very rows the service wrote into the same tables, eight batches a commit, nothing else."""
     with closing(sqlite3.connect(source)) as theirs:
         rows = theirs.execute("SELECT * FROM event ORDER BY seq").fetchall()
-        latest = dict(((row[3], "room_temperature"), row) for row in rows)
         schema = theirs.execute("SELECT sql FROM sqlite_master WHERE tbl_name IN ('event', 'latest') AND sql NOTNULL")
         statements = [sql for (sql,) in schema]
-    del latest
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in ("page_size = 8192", "journal_mode = WAL", "synchronous = FULL", "cache_size = -65536"):
             connection.execute(f"PRAGMA {pragma}")

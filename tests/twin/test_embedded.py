@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyogrio
 import pytest
@@ -20,7 +20,8 @@ from twin.declaration import Catalogue
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import NewEvent
+from twin.series import Series
+from twin.store import NewEvent, Reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -182,11 +183,12 @@ def test_commits_of_another_process_wake_subscribers(path):
 
 _WRITER = """
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore
-from twin.store import NewEvent
+from twin.series import Series
+from twin.store import NewEvent, Reading
 store = EmbeddedStore(Path(sys.argv[1]), load_catalogue())
 for n in range(int(sys.argv[2]), 10**9):
     event = NewEvent(kind="x", community="c", subject="s", source="s", source_seq=str(n), occurred_at=datetime.now(UTC), body={})
@@ -226,4 +228,29 @@ def test_a_file_that_another_process_holds_is_told_as_locked(path, monkeypatch):
         other.execute("ROLLBACK")
     fill(store)
     assert store.counts() == {"building": 1}
+    store.close()
+
+
+def test_a_store_of_the_schema_before_keeps_its_readings_and_can_sum_them(path):
+    EmbeddedStore(path, load_catalogue()).close()
+    with closing(sqlite3.connect(path)) as old, old:
+        for statement in (
+            "DROP INDEX event_subject",
+            "DROP TABLE rollup",
+            "DROP TABLE projection",
+            "DROP TABLE expired",
+            "ALTER TABLE latest DROP COLUMN recorded_at",
+            "DELETE FROM lifang_migration WHERE number > 2",
+        ):
+            old.execute(statement)
+        at = "2026-11-21T12:00:00.000Z"
+        body = '{"property":"level","result":1.5}'
+        old.execute("INSERT INTO event VALUES (1, 'observation', 'c1', 'D-1', 'gw', '1', ?, ?, ?)", (at, at, body))
+        old.execute("INSERT INTO latest VALUES ('c1', 'D-1', 'level', '1.5', ?)", (at,))
+    store = EmbeddedStore(path, load_catalogue())
+    (bucket,) = store.rollup(Series(devices=("D-1",)), "day", timedelta(hours=8))
+    assert (bucket.count, bucket.total) == (1, 1.5)
+    assert store.heard() == {"D-1": NOON}
+    later = Reading("c1", "D-1", "level", 2, NOON, "gw", "2")
+    assert [one.seq for one in store.write(lambda tx: tx.observe([later])).result()] == [2]
     store.close()

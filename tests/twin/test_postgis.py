@@ -18,7 +18,8 @@ from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import NewEvent
+from twin.series import Series
+from twin.store import NewEvent, Reading
 
 pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'lifang[postgis]')")
 
@@ -142,6 +143,26 @@ def test_somebody_elses_tables_are_left_alone(postgres, database):
             "SELECT array_agg(tablename) FROM pg_tables WHERE schemaname = current_schema()"
         ).fetchone()
     assert found == ["feature"]
+
+
+def test_a_store_of_the_schema_before_keeps_its_readings_and_can_sum_them(database, open_store):
+    import psycopg
+
+    open_store().close()
+    body = '{"property":"level","result":1.5}'
+    with psycopg.connect(database) as old:
+        old.execute("DROP INDEX event_subject; DROP TABLE rollup, projection, expired")
+        old.execute("ALTER TABLE latest DROP COLUMN recorded_at; DELETE FROM lifang_migration WHERE number > 1")
+        old.execute(
+            "INSERT INTO event VALUES (1, 'observation', 'c1', 'D-1', 'gw', '1', %s, %s, %s)", (NOON, NOON, body)
+        )
+        old.execute("INSERT INTO latest VALUES ('c1', 'D-1', 'level', '1.5', %s)", (NOON,))
+    store = open_store()
+    (bucket,) = store.rollup(Series(devices=("D-1",)), "day", timedelta(hours=8))
+    assert (bucket.count, bucket.total) == (1, 1.5)
+    assert store.heard() == {"D-1": NOON}
+    later = Reading("c1", "D-1", "level", 2, NOON, "gw", "2")
+    assert [one.seq for one in store.write(lambda tx: tx.observe([later])).result()] == [2]
 
 
 def test_a_newer_schema_is_refused(database, open_store):

@@ -128,6 +128,11 @@ def fold(connection: sqlite3.Connection, limit: int) -> bool:
     return more
 
 
+def _fold_all(connection: sqlite3.Connection) -> None:
+    while fold(connection, 100_000):
+        pass
+
+
 def unfolded(connection: sqlite3.Connection) -> int:
     """Return how many numbers of the log are not in the rollups yet."""
     done = connection.execute("SELECT seq FROM projection WHERE name = 'rollup'").fetchone()
@@ -138,8 +143,7 @@ def sweep(
     connection: sqlite3.Connection, after: int, before: datetime, limit: int, doomed: Callable[[Event], bool]
 ) -> Swept:
     """Remove from the log what ``doomed`` says, of at most ``limit`` events above ``after``."""
-    while fold(connection, 100_000):
-        pass
+    _fold_all(connection)
     old = to_text(before)
     sql = "SELECT * FROM event WHERE seq > ? AND seq < ? AND recorded_at < ? ORDER BY seq LIMIT ?"
     seen = [event_of(row) for row in connection.execute(sql, (after, last_seq(connection), old, limit))]
@@ -156,6 +160,7 @@ def sweep_rollups(
     connection: sqlite3.Connection, before: datetime, limit: int, names: Sequence[str], *, others: bool
 ) -> int:
     """Remove at most ``limit`` hours that began earlier, of these properties or of all others."""
+    _fold_all(connection)
     sql = (
         "DELETE FROM rollup WHERE (device, name, start) IN (SELECT device, name, start FROM rollup WHERE start < ?"
         " AND (name IN (SELECT value FROM json_each(?))) IS NOT ? LIMIT ?)"

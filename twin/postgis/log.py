@@ -119,6 +119,11 @@ def fold(connection: Connection, limit: int) -> bool:
     return left > limit
 
 
+def _fold_all(connection: Connection) -> None:
+    while fold(connection, 100_000):
+        pass
+
+
 def unfolded(connection: Connection) -> int:
     """Return how many numbers of the log are not in the rollups yet."""
     return last_seq(connection) - int(rows(connection, f"SELECT {_DONE} AS seq")[0]["seq"])
@@ -126,8 +131,7 @@ def unfolded(connection: Connection) -> int:
 
 def sweep(connection: Connection, after: int, before: datetime, limit: int, doomed: Callable[[Event], bool]) -> Swept:
     """Remove from the log what ``doomed`` says, of at most ``limit`` events above ``after``."""
-    while fold(connection, 100_000):
-        pass
+    _fold_all(connection)
     sql = "SELECT * FROM event WHERE seq > %s AND seq < %s AND recorded_at < %s ORDER BY seq LIMIT %s"
     seen = [event_of(row) for row in rows(connection, sql, after, last_seq(connection), before, limit)]
     gone = [event for event in seen if event.occurred_at < before and doomed(event)]
@@ -143,6 +147,7 @@ def sweep(connection: Connection, after: int, before: datetime, limit: int, doom
 
 def sweep_rollups(connection: Connection, before: datetime, limit: int, names: Sequence[str], *, others: bool) -> int:
     """Remove at most ``limit`` hours that began earlier, of these properties or of all others."""
+    _fold_all(connection)
     sql = (
         "DELETE FROM rollup WHERE (device, name, start) IN (SELECT device, name, start FROM rollup WHERE start < %s"
         " AND (name = ANY(%s)) <> %s LIMIT %s)"
