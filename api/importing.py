@@ -16,6 +16,7 @@ from api.import_options import ModelOptions, Options, TableOptions, fingerprint
 from api.placing import Placer, remember, told_overlaps
 from api.profiles import columns_of, resolved
 from api.readings import Readings
+from api.shifts import check_shift
 from api.taking import take_model
 from gis.errors import BadInput, LifangError
 from gis.read import Row, check_near, read_features
@@ -251,6 +252,8 @@ class Importer:
         _check_any(rows, path, notices)
         progress("places", 0.0)
         columns = columns_of(self._store, declared, rows, options, notices.append)
+        if options.crs is None and declared.kind == "record":
+            check_shift(self._store, self.community, declared, rows, columns, file=path.name)
         take = _places_of if options.layer == "building" else _records_of
         return Reading(
             path.name,
