@@ -49,7 +49,8 @@ def shift_of(found: Sequence[BaseGeometry], expected: Sequence[BaseGeometry]) ->
 
 def _middles(shapes: Sequence[BaseGeometry]) -> NDArray[np.float64]:
     bounds = np.array([shape.bounds for shape in shapes])
-    return (bounds[:, :2] + bounds[:, 2:]) / 2
+    middles: NDArray[np.float64] = (bounds[:, :2] + bounds[:, 2:]) / 2
+    return middles
 
 
 def _unshifted(points: NDArray[np.float64], datum: Datum) -> NDArray[np.float64]:
