@@ -135,7 +135,7 @@ class Jobs:
             job = self._in(name, ("rehearsed", "failed"))
             self._check_room()
             options = {key: value for key, value in {**job.options, **changed}.items() if value is not None}
-            options_of(options)
+            _check(options)
             job.options, job.attempts, job.error, job.outcome, job.commit = options, 0, None, {}, False
             self._bench.clear(job)
             self._queue(job)
@@ -212,7 +212,7 @@ class Jobs:
         at_once = _truth(fields.pop("commit", "false"))
         community = fields.pop("community", None) or self._community
         options = {key: value for key, value in fields.items() if value}
-        options_of(options)
+        _check(options)
         community = self._bench.importer(community).community
         now = self._clock()
         job = Job(
@@ -380,6 +380,15 @@ def _broken(job: Job) -> LifangError:
     return BadInput(
         "import.broke", f"The import of {job.file} broke down.", "Look into the service's log.", file=job.file
     )
+
+
+def _check(options: Mapping[str, str]) -> None:
+    """Refuse options that mean nothing, and one that would open any file of the server."""
+    if "dem" in options:
+        raise BadInput(
+            "request.parameter", "dem names a file of the server.", "Use the command line for it.", parameter="dem"
+        )
+    options_of(dict(options))
 
 
 def _truth(text: str) -> bool:

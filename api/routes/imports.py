@@ -48,7 +48,18 @@ _FORM = {
                     "properties": {"file": {"type": "string", "format": "binary"}}
                     | {
                         name: {"type": "string"}
-                        for name in ("commit", "community", "at", "same_as", "layer", "crs", "encoding", "table")
+                        for name in (
+                            "commit",
+                            "community",
+                            "at",
+                            "fit",
+                            "bearing",
+                            "same_as",
+                            "layer",
+                            "crs",
+                            "encoding",
+                            "table",
+                        )
                     },
                 }
             }

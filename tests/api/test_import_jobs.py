@@ -327,6 +327,7 @@ REFUSED = {
     "a field as long as a file": (_form((b'name="layer"', b"b" * 9999), A_FILE), None, "import.bad_upload"),
     "an unknown option": (_form(A_FILE, (b'name="colour"', b"red")), None, "request.parameter"),
     "an option of the other kind": (_form(A_FILE, (b'name="layer"', b"building"), (b'name="at"', b"1,2")), None, "request.parameter"),
+    "a file of the server": (_form(A_FILE, (b'name="layer"', b"building"), (b'name="dem"', b"/etc/passwd")), None, "request.parameter"),
     "a commit that is neither": (_form(A_FILE, (b'name="commit"', b"perhaps")), None, "request.parameter"),
     "a file that is too large": (_form((A_FILE[0], b"1" * (1024**2 + 1))), None, "import.too_large"),
     "far too much": (_form((A_FILE[0], b"1" * 3 * 1024**2)), None, "import.too_large"),
