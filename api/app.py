@@ -12,13 +12,27 @@ from fastapi_offline import FastAPIOffline
 from api import VERSION, problems
 from api.hub import Hub
 from api.jobs import Jobs
+from api.live import LiveOptions, live_part
 from api.ogc import routes as ogc
 from api.ogc.extents import Extents
-from api.routes import addresses, export, health, imports, mapping, observations, places, query, scene, scores, stream
+from api.routes import (
+    addresses,
+    alarms,
+    devices,
+    export,
+    health,
+    imports,
+    mapping,
+    observations,
+    places,
+    query,
+    scene,
+    scores,
+    stream,
+)
 from api.state import Services
 from dashboard import panel_app
 from layers.device.types import DeviceType
-from layers.ingest import Ingest
 from twin.access import Access
 from twin.declaration import Catalogue
 from twin.store import Store
@@ -36,6 +50,7 @@ def create_app(
     *,
     public_origin: str,
     jobs: Jobs | None = None,
+    live: LiveOptions | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """Return the API with the cockpit mounted.
@@ -45,21 +60,24 @@ def create_app(
         catalogue: The declared layers.
         types: The device catalogue.
         public_origin: Address (scheme, host, port) that browsers reach the cockpit by.
+        live: What the installation decides about its devices.
         jobs: Takes uploads; the application starts and stops it. ``None`` takes none.
         clock: Returns now in UTC.
     """
     hub = Hub(store)
+    live_parts = live_part(store, types, clock, live or LiveOptions())
     uploads = jobs or Jobs(store, catalogue, None, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        follower = asyncio.create_task(hub.run())
+        running = [asyncio.create_task(hub.run()), asyncio.create_task(live_parts.run())]
         await asyncio.to_thread(uploads.start)
         yield
         await asyncio.to_thread(uploads.stop)
-        follower.cancel()
-        with suppress(asyncio.CancelledError):
-            await follower
+        for task in running:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     app: FastAPI = FastAPIOffline(
         title="Lifang 里坊", version=VERSION, description=_ABOUT, docs_url="/docs", redoc_url=None, lifespan=lifespan
@@ -71,14 +89,30 @@ def create_app(
         access=access,
         catalogue=shown,
         types=types,
-        ingest=Ingest(store, types, clock),
+        ingest=live_parts.ingest,
+        live=live_parts,
         hub=hub,
         jobs=uploads,
         extents=Extents(access, store),
         clock=clock,
     )
     problems.install(app)
-    for module in (health, places, addresses, query, observations, stream, scene, imports, ogc, export, scores, mapping):
+    for module in (
+        health,
+        places,
+        addresses,
+        query,
+        alarms,
+        devices,
+        observations,
+        stream,
+        scene,
+        imports,
+        ogc,
+        export,
+        scores,
+        mapping,
+    ):
         app.include_router(module.router)
 
     @app.get("/", include_in_schema=False)

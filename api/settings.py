@@ -38,6 +38,15 @@ class Settings(BaseSettings):
         None, description="Folder for uploads that wait and for readings of models; unset, it stands beside the store."
     )
     upload_mb: int = Field(1024, ge=1, description="Largest file that may be uploaded, megabytes.")
+    keys: Path | None = Field(
+        None, description="File of the master key that secrets are derived from; unset, it stands beside the store."
+    )
+    signed: bool = Field(default=False, description="Refuse observations that no device has signed.")
+    clock_ahead_s: int = Field(600, ge=0, description="How far ahead of ours a device's clock may be, seconds.")
+    late_days: int = Field(400, ge=1, description="How late an observation may come, days.")
+    streams: dict[str, str] = Field(
+        default_factory=dict, description="Addresses of video streams by scheme, {id} for the camera; JSON."
+    )
     sample: Path = Field(Path(".lifang/sample"), description="Folder of the generated sample community.")
 
 
@@ -51,3 +60,15 @@ def spool_of(chosen: Settings) -> Path:
         return chosen.spool
     store = chosen.store
     return store.with_suffix(".imports") if isinstance(store, Path) else Path(".lifang/imports")
+
+
+def keys_of(chosen: Settings) -> Path:
+    """Return the file of the master key.
+
+    >>> keys_of(Settings(store="data/twin.gpkg")).as_posix(), keys_of(Settings(store="postgresql://db/twin")).as_posix()
+    ('data/twin.key', '.lifang/master.key')
+    """
+    if chosen.keys is not None:
+        return chosen.keys
+    store = chosen.store
+    return store.with_suffix(".key") if isinstance(store, Path) else Path(".lifang/master.key")

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api.hub import Hub
 from api.jobs import Jobs
+from api.live import Live
 from api.ogc.extents import Extents
 from layers.device.types import DeviceType
 from layers.ingest import Ingest
@@ -26,6 +27,7 @@ class Services:
     catalogue: Catalogue
     types: Mapping[str, DeviceType]
     ingest: Ingest
+    live: Live
     hub: Hub
     jobs: Jobs
     extents: Extents

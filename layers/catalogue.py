@@ -6,6 +6,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from gis.errors import NotFound
+from layers.alarm.policy import load_policy
 from layers.declaration_file import parse_yaml
 from layers.device.types import load_device_types
 from twin.declaration import Catalogue, Layer, LegendEntry, Text, parse_layer
@@ -53,7 +54,9 @@ def _with_device_types(layer: Layer) -> Layer:
         titled = _titled(titled, "family", {name: family.title for name, family in families.items()})
         return titled.model_copy(update={"style": layer.style.model_copy(update={"legend": legend})})
     if layer.name == "alarm":
-        return _titled(layer, "type", {name: alarm.title for device in types for name, alarm in device.alarms.items()})
+        titles = {name: alarm.title for device in types for name, alarm in device.alarms.items()}
+        own = {name: alarm.title for name, alarm in load_policy().own.items()}
+        return _titled(layer, "type", {**titles, **own})
     return layer
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from argparse import Namespace
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,8 +91,18 @@ def _simulate(store: Store, chosen: Settings, stop: threading.Event) -> None:
         [(device.id, device.attributes["device_type"]) for device in found],
         load_device_types(),
         seed=2026,
-        active=[(alarm.attributes["device"], alarm.attributes["type"]) for alarm in raised],
+        active=[
+            (alarm.attributes["device"], alarm.attributes["type"])
+            for alarm in raised
+            if alarm.attributes.get("cause", "reported") == "reported"
+        ],
     )
+    ended = {
+        (device.id, alarm.name)
+        for device in found
+        for alarm in load_device_types()[device.attributes["device_type"]].alarms.values()
+        if not alarm.auto_clear
+    }
     host = "127.0.0.1" if chosen.host in ("0.0.0.0", "::") else chosen.host  # noqa: S104  where we listen, not what we open
     with httpx.Client(base_url=f"http://{host}:{chosen.port}", timeout=30, trust_env=False) as client:
         waiting: list[dict[str, Any]] = []
@@ -99,6 +110,14 @@ def _simulate(store: Store, chosen: Settings, stop: threading.Event) -> None:
             waiting = waiting or simulator.step(datetime.now(UTC))
             try:
                 client.post("/v1/observations", json={"observations": waiting}).raise_for_status()
+                for alarm in _over(waiting, ended):
+                    client.post(f"/v1/alarms/{alarm}/handle", json={"by": "值守员（模拟）", "result": "现场已恢复"})
             except httpx.HTTPError:
                 continue  # the same batch again next second; sending twice changes nothing
             waiting = []
+
+
+def _over(observations: Iterable[Mapping[str, Any]], ended: Collection[tuple[str, str]]) -> list[str]:
+    """Return the alarms that are over although no device says so: somebody on duty deals with them."""
+    over = ((seen["device"], seen["property"]) for seen in observations if seen["result"] is False)
+    return [f"{device}:{name}" for device, name in over if (device, name) in ended]

@@ -2,17 +2,18 @@
 
 import socket
 from argparse import Namespace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from api.commands.common import Progress, add_store, opened, settings
-from api.settings import Settings, spool_of
+from api.settings import Settings, keys_of, spool_of
 from gis.errors import Unavailable
 from layers.device.types import load_device_types
 
 if TYPE_CHECKING:
     from uvicorn import Server
 
+    from api.live import LiveOptions
     from twin.declaration import Catalogue
     from twin.store import Store
 
@@ -24,6 +25,14 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--create", action="store_true", help="begin an empty twin when the store named is not there")
     add_address(parser)
     parser.set_defaults(run=run)
+
+
+def _live(chosen: Settings) -> "LiveOptions":
+    from api.live import LiveOptions
+    from layers.observation.decode import Clocks
+
+    clocks = Clocks(timedelta(seconds=chosen.clock_ahead_s), timedelta(days=chosen.late_days))
+    return LiveOptions(keys=keys_of(chosen), signed=chosen.signed, clocks=clocks, streams=chosen.streams)
 
 
 def add_address(parser: Any) -> None:
@@ -95,7 +104,7 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
         community=chosen.community,
         limit_bytes=chosen.upload_mb * 1024**2,
     )
-    app = create_app(store, catalogue, load_device_types(), public_origin=address, jobs=jobs)
+    app = create_app(store, catalogue, load_device_types(), public_origin=address, jobs=jobs, live=_live(chosen))
 
     class _Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

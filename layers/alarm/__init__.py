@@ -1,5 +1,5 @@
 """Alarms: the states of ISA-18.2 and what moves them. Pure."""
 
-from layers.alarm.rules import Alarm, acknowledge, clear, raise_again, raise_new
+from layers.alarm.rules import Alarm, acknowledge, clear, handle, raise_again, raise_new, shelve, unshelve
 
-__all__ = ["Alarm", "acknowledge", "clear", "raise_again", "raise_new"]
+__all__ = ["Alarm", "acknowledge", "clear", "handle", "raise_again", "raise_new", "shelve", "unshelve"]

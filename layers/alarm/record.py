@@ -1,7 +1,7 @@
 """The alarm as a record of the ``alarm`` layer: standing where its device stood when it was raised."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import MISSING, asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +10,9 @@ from layers.device.types import AlarmType
 from twin.feature import Feature
 from twin.spacecode import building_of
 
-_TIMES = ("raised_at", "changed_at", "cleared_at", "acknowledged_at")
-_NAMES = tuple(field.name for field in fields(Alarm))
+_TIMES = ("raised_at", "last_seen", "changed_at", "cleared_at", "acknowledged_at", "shelved_until")
+_FIELDS = {field.name: None if field.default is MISSING else field.default for field in fields(Alarm)}
+_SHOWN = tuple(name for name in _FIELDS if name not in ("type", "transitions"))
 
 
 def feature_of(alarm: Alarm, device: Feature, kind: AlarmType, now: datetime) -> Feature:
@@ -28,20 +29,28 @@ def updated(record: Feature, alarm: Alarm, now: datetime) -> Feature:
 
     A device whose clock runs ahead still alarms now.
     """
-    state = {name: _utc(value) if name in _TIMES and value else value for name, value in asdict(alarm).items()}
+    state = {name: utc(value) if name in _TIMES and value else value for name, value in asdict(alarm).items()}
+    state["transitions"] = [utc(moment) for moment in alarm.transitions]
     return replace(record, attributes={**record.attributes, **state}, valid_from=min(alarm.changed_at, now))
 
 
-def _utc(moment: datetime) -> str:
-    """Return a moment in one spelling, so that texts sort and compare as times do whatever zone a device wrote."""
+def utc(moment: datetime) -> str:
+    """Return a moment in one spelling, so that texts sort and compare as times do whatever zone a device wrote.
+
+    >>> utc(datetime.fromisoformat("2026-11-21T08:00:00+08:00"))
+    '2026-11-21T00:00:00+00:00'
+    """
     return moment.astimezone(UTC).isoformat()
 
 
 def alarm_of(record: Feature) -> Alarm:
-    """Return the alarm that a record of the ``alarm`` layer holds."""
-    values: dict[str, Any] = {name: record.attributes[name] for name in _NAMES}
+    """Return the alarm that a record of the ``alarm`` layer holds, whichever version of the program wrote it."""
+    held = record.attributes
+    values: dict[str, Any] = {name: held.get(name, default) for name, default in _FIELDS.items()}
+    values["last_seen"] = held.get("last_seen", held["raised_at"])
     for name in _TIMES:
         values[name] = None if values[name] is None else datetime.fromisoformat(values[name])
+    values["transitions"] = tuple(datetime.fromisoformat(moment) for moment in values["transitions"])
     return Alarm(**values)
 
 
@@ -60,7 +69,7 @@ def message_of(record: Feature, place_name: str | None) -> Mapping[str, Any]:
     """Return the alarm as the API and the stream show it; ``center`` is longitude, latitude in degrees."""
     attributes = record.attributes
     center = None if record.geometry is None else [record.geometry.centroid.x, record.geometry.centroid.y]
-    shown = {name: attributes[name] for name in _NAMES if name != "type"}
+    shown = {name: attributes.get(name, _FIELDS[name]) for name in _SHOWN}
     return {
         "id": record.id,
         "type": attributes["type"],

@@ -1,7 +1,7 @@
 """The device types, read from ``types.yaml``."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -22,12 +22,17 @@ Named = TypeVar("Named")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """A group of device types that look alike on the map."""
+    """A group of device types that look alike on the map.
+
+    Attributes:
+        heartbeat_s: A device that reports by itself is silent after so many seconds without a word.
+    """
 
     name: str
     title: Text
     glyph: str
     color: str
+    heartbeat_s: int = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +85,7 @@ class DeviceType:
         measures: What it observes, by name.
         alarms: What it raises, by name.
         source: Clauses that ask for it.
+        commands: What it can be told to do, by name.
     """
 
     name: str
@@ -88,6 +94,12 @@ class DeviceType:
     measures: Mapping[str, Measure]
     alarms: Mapping[str, AlarmType]
     source: str
+    commands: Mapping[str, Text] = field(default_factory=dict)
+
+    @property
+    def heartbeat_s(self) -> int:
+        """Return after how many seconds without a word a device of this type is silent."""
+        return self.family.heartbeat_s
 
 
 class _Entry(BaseModel):
@@ -99,6 +111,11 @@ class _Entry(BaseModel):
 class _FamilyEntry(_Entry):
     glyph: str
     color: str = Field(pattern=r"^#[0-9a-f]{6}$")
+    heartbeat_s: int = Field(default=86_400, gt=0)
+
+
+class _CommandEntry(_Entry):
+    types: tuple[str, ...]
 
 
 class _MeasureEntry(_Entry):
@@ -127,6 +144,7 @@ class _File(BaseModel):
     measures: dict[str, _MeasureEntry]
     alarms: dict[str, _AlarmEntry]
     types: dict[str, _TypeEntry]
+    commands: dict[str, _CommandEntry] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "_File":
@@ -138,6 +156,11 @@ class _File(BaseModel):
             ]
             if unknown:
                 raise ValueError(f"types.{name} names {', '.join(unknown)}, which the file does not describe")
+        for name, command in self.commands.items():
+            if strange := set(command.types) - self.types.keys():
+                raise ValueError(
+                    f"commands.{name} names {', '.join(sorted(strange))}, which the file does not describe"
+                )
         return self
 
 
@@ -192,7 +215,10 @@ def parse_device_types(text: str, where: str) -> Mapping[str, DeviceType]:
     families = _named(file.families, lambda name, entry: Family(name=name, **_plain(entry)))
     measures = _named(file.measures, lambda name, entry: Measure(name=name, **_plain(entry)))
     return MappingProxyType(
-        {name: _device_type(name, entry, families, measures, file.alarms) for name, entry in file.types.items()}
+        {
+            name: _device_type(name, entry, families, measures, file.alarms, _commands(name, file.commands))
+            for name, entry in file.types.items()
+        }
     )
 
 
@@ -202,6 +228,7 @@ def _device_type(
     families: Mapping[str, Family],
     measures: Mapping[str, Measure],
     alarms: Mapping[str, _AlarmEntry],
+    commands: Mapping[str, Text],
 ) -> DeviceType:
     return DeviceType(
         name=name,
@@ -215,7 +242,12 @@ def _device_type(
             }
         ),
         source=entry.source,
+        commands=commands,
     )
+
+
+def _commands(device_type: str, entries: Mapping[str, _CommandEntry]) -> Mapping[str, Text]:
+    return MappingProxyType({name: entry.title for name, entry in entries.items() if device_type in entry.types})
 
 
 def _named(entries: Mapping[str, Any], build: Callable[[str, Any], Named]) -> dict[str, Named]:

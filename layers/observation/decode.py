@@ -1,13 +1,14 @@
-"""JSON in, observation out, one error per item (OGC SensorThings names: result, phenomenonTime)."""
+"""JSON in, observation out, one error per item (OGC SensorThings names: result, phenomenonTime, resultTime)."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from gis.errors import BadInput
-from layers.device.types import DeviceType
+from layers.device.types import DeviceType, Measure
+from layers.observation.units import convert
+from twin.store import MOST
 
 MAX_TEXT = 4096
 
@@ -21,6 +22,8 @@ class Observation:
         result: Number, boolean, text or JSON object.
         phenomenon_time: When it was so, UTC.
         source: Who sends it; with ``source_seq`` the idempotency key.
+        unit: UCUM code of the result; ``None``: that of the catalogue.
+        position: Longitude, latitude (CRS84) of what a camera saw; ``None``: where the device stands.
     """
 
     device: str
@@ -29,6 +32,49 @@ class Observation:
     phenomenon_time: datetime
     source: str
     source_seq: str
+    unit: str | None = None
+    position: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """How far a device's clock may be from ours."""
+
+    ahead: timedelta = timedelta(minutes=10)
+    behind: timedelta = timedelta(days=400)
+
+    def check(self, observation: Observation, now: datetime) -> None:
+        """Refuse a moment that only a wrong clock tells.
+
+        Raises:
+            BadInput: ``observation.clock_ahead``, ``observation.clock_behind``.
+
+        >>> from datetime import UTC
+        >>> seen = Observation(device="D-1", name="x", result=1, phenomenon_time=datetime(1970, 1, 1, tzinfo=UTC),
+        ...                    source="gw", source_seq="1")
+        >>> Clocks().check(seen, datetime(2026, 11, 21, tzinfo=UTC))
+        Traceback (most recent call last):
+            ...
+        gis.errors.BadInput: observation.clock_behind: phenomenonTime 1970-01-01T00:00:00+00:00 lies ... days back. ...
+        """
+        late = now - observation.phenomenon_time
+        told = observation.phenomenon_time.isoformat()
+        if -late > self.ahead:
+            raise BadInput(
+                "observation.clock_ahead",
+                f"phenomenonTime {told} lies {-late.total_seconds():.0f} s ahead.",
+                "Set the device's clock.",
+                device=observation.device,
+                field="phenomenonTime",
+            )
+        if late > self.behind:
+            raise BadInput(
+                "observation.clock_behind",
+                f"phenomenonTime {told} lies {late.days} days back.",
+                "Set the device's clock.",
+                device=observation.device,
+                field="phenomenonTime",
+            )
 
 
 def decode(item: Any) -> Observation:
@@ -55,6 +101,8 @@ def decode(item: Any) -> Observation:
         phenomenon_time=_time(item),
         source=_text(item, "source"),
         source_seq=_text(item, "source_seq"),
+        unit=None if item.get("unit") is None else _text(item, "unit"),
+        position=None if item.get("position") is None else _position(item["position"]),
     )
 
 
@@ -80,20 +128,40 @@ def _time(item: Mapping[str, Any]) -> datetime:
     return moment
 
 
+def _position(value: Any) -> tuple[float, float]:
+    pair = isinstance(value, list) and len(value) == 2 and all(_is("number", part) for part in value)
+    numbers = value if pair else ()
+    if not numbers or abs(numbers[0]) > 180 or abs(numbers[1]) > 90:
+        raise _malformed("position", "is no [longitude, latitude] in degrees", "Send two numbers, longitude first.")
+    return float(numbers[0]), float(numbers[1])
+
+
 def _malformed(field: str, fault: str, cure: str) -> BadInput:
     return BadInput("observation.malformed", f"{field} {fault}.", cure, field=field)
 
 
-def check(observation: Observation, device_type: DeviceType) -> None:
-    """Refuse a property the type does not have, or a result of the wrong kind.
+def check(observation: Observation, device_type: DeviceType) -> Observation:
+    """Return the observation with its result in the catalogue's unit.
 
     Raises:
-        BadInput: ``observation.unknown_property``, ``observation.wrong_type``.
+        BadInput: ``observation.unknown_property``, ``observation.wrong_type``, ``observation.out_of_range``, and what
+            :func:`layers.observation.units.convert` raises.
+
+    >>> from layers.device.types import load_device_types
+    >>> seen = decode({"device": "R-1", "property": "room_temperature", "result": 300.15, "unit": "K", "source": "gw",
+    ...                "source_seq": 1, "phenomenonTime": "2026-11-21T08:00:00Z"})
+    >>> check(seen, load_device_types()["room_temp"]).result
+    27.0
+    >>> check(replace(seen, unit=None), load_device_types()["room_temp"])
+    Traceback (most recent call last):
+        ...
+    gis.errors.BadInput: observation.out_of_range: room_temperature 300.15 Cel cannot be true: -20.0 to 60.0 can. ...
     """
+    measure = device_type.measures.get(observation.name)
     if observation.name in device_type.alarms:
-        kind = "boolean"
-    elif observation.name in device_type.measures:
-        kind = device_type.measures[observation.name].kind
+        kind: str = "boolean"
+    elif measure is not None:
+        kind = measure.kind
     else:
         known = ", ".join((*device_type.measures, *device_type.alarms))
         raise BadInput(
@@ -111,13 +179,35 @@ def check(observation: Observation, device_type: DeviceType) -> None:
             device=observation.device,
             field="result",
         )
+    return _measured(observation, measure if kind in ("number", "count") else None)
+
+
+def _measured(observation: Observation, measure: Measure | None) -> Observation:
+    if observation.unit is not None:
+        own = None if measure is None else measure.unit
+        observation = replace(observation, result=convert(_number(observation), observation.unit, own), unit=None)
+    if measure is not None and not measure.plausible(observation.result):
+        low, high = ("…" if bound is None else str(bound) for bound in (measure.low, measure.high))
+        raise BadInput(
+            "observation.out_of_range",
+            f"{observation.name} {observation.result} {measure.unit or ''} cannot be true: {low} to {high} can.",
+            "See to the sensor, or name the unit.",
+            device=observation.device,
+            field="result",
+        )
+    return observation
+
+
+def _number(observation: Observation) -> float:
+    """Return the result as a number; what is none has no unit that could fit, which :func:`convert` then says."""
+    return float(observation.result) if _is("number", observation.result) else 0.0
 
 
 def _is(kind: str, value: Any) -> bool:
     if kind == "boolean":
         return isinstance(value, bool)
     if kind in ("number", "count"):
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and -MOST <= value <= MOST
     if kind == "text":
         return isinstance(value, str) and len(value) <= MAX_TEXT
     return isinstance(value, str | Mapping)

@@ -32,11 +32,11 @@ class Service:
 
 
 @contextmanager
-def serving(path: Path, catalogue: Catalogue | None = None) -> Iterator[Service]:
+def serving(path: Path, catalogue: Catalogue | None = None, **given) -> Iterator[Service]:
     catalogue = catalogue or load_catalogue()
     store = EmbeddedStore(path, catalogue)
     jobs = Jobs(store, catalogue, path.with_suffix(".imports"), lambda: datetime.now(UTC), limit_bytes=1024**2)
-    app = create_app(store, catalogue, load_device_types(), public_origin="http://127.0.0.1", jobs=jobs)
+    app = create_app(store, catalogue, load_device_types(), public_origin="http://127.0.0.1", jobs=jobs, **given)
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
     )
@@ -65,4 +65,4 @@ def service(tmp_path):
 @pytest.fixture(scope="session")
 def serving_at(tmp_path_factory):
     """Return a function that opens a service on an empty store of its own."""
-    return lambda catalogue=None: serving(tmp_path_factory.mktemp("twin") / "twin.gpkg", catalogue)
+    return lambda catalogue=None, **given: serving(tmp_path_factory.mktemp("twin") / "twin.gpkg", catalogue, **given)

@@ -55,6 +55,7 @@ def test_every_key_of_the_device_types_is_described():
         "measures": types._MeasureEntry,
         "alarms": types._AlarmEntry,
         "types": types._TypeEntry,
+        "commands": types._CommandEntry,
     }
     assert described == {(part, key) for part, entry in entries.items() for key in entry.model_fields}
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import shapely
 
+from layers.alarm.desk import KINDS
 from layers.catalogue import load_catalogue
 from layers.device.types import load_device_types
 from layers.ingest import Ingest
@@ -51,7 +52,7 @@ def take(store, number, _tell):
 
 def report(store, number, tell):
     """Report alternating smoke and no smoke, six observations a message, for as long as nobody kills it."""
-    ingest = Ingest(store, load_device_types(), lambda: DAY)
+    ingest = Ingest(store, load_device_types(), lambda: DAY + timedelta(days=1))
     while True:
         message = [observation(number + n) for n in range(6)]
         receipt = ingest.observe(message).result()
@@ -89,7 +90,7 @@ def log(store):
     latest = store.latest(["D-1"])
     return {
         "stored": [int(event.source_seq) for event in events if event.kind == "observation"],
-        "announced": sum(event.kind == "alarm" for event in events),
+        "announced": sum(event.kind in KINDS for event in events),
         "latest_s": (latest[0].occurred_at - DAY).total_seconds() if latest else None,
     }
 

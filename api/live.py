@@ -1,0 +1,92 @@
+"""The live part of the service: who takes readings, keeps alarms, watches devices, and the clock that drives them."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from api.secrets import Secrets
+from gis.errors import LifangError
+from layers.alarm.board import Board
+from layers.alarm.duty import Duty
+from layers.alarm.policy import load_policy
+from layers.device.presence import Watchman
+from layers.device.registry import Registry
+from layers.device.types import DeviceType
+from layers.ingest import Ingest
+from layers.observation.decode import Clocks
+from twin.store import Store
+
+ALARMS_EVERY_S = 1.0
+PRESENCE_EVERY_S = 15.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOptions:
+    """What an installation decides about its devices.
+
+    Attributes:
+        keys: File of the master key; ``None``: devices get no secrets.
+        signed: Unsigned messages are refused.
+        clocks: How far a device's clock may be from ours.
+        streams: Scheme of a camera's stream reference → address with ``{id}``, where a player finds it.
+    """
+
+    keys: Path | None = None
+    signed: bool = False
+    clocks: Clocks = Clocks()  # noqa: RUF009 - frozen
+    streams: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The collaborators of everything that is about now."""
+
+    registry: Registry
+    ingest: Ingest
+    board: Board
+    duty: Duty
+    watchman: Watchman
+    secrets: Secrets
+    streams: Mapping[str, str]
+
+    async def run(self) -> None:
+        """Let time pass for alarms and devices until cancelled; what was missed while stopped is done at the start."""
+        waited_s = 0.0
+        while True:
+            await _quietly(self.duty.tick)
+            if waited_s >= PRESENCE_EVERY_S:
+                waited_s = 0.0
+                await _quietly(self.watchman.tick)
+            await asyncio.sleep(ALARMS_EVERY_S)
+            waited_s += ALARMS_EVERY_S
+
+
+def live_part(
+    store: Store, types: Mapping[str, DeviceType], clock: Callable[[], datetime], options: LiveOptions
+) -> Live:
+    """Return the live part of a service on this store."""
+    policy, registry, board = load_policy(), Registry(store, types, clock), Board(store)
+    return Live(
+        registry=registry,
+        ingest=Ingest(store, types, clock, policy=policy, clocks=options.clocks, registry=registry),
+        board=board,
+        duty=Duty(store, types, policy, registry, board, clock),
+        watchman=Watchman(store, policy, registry, board, clock),
+        secrets=Secrets(store, registry, options.keys, clock, required=options.signed),
+        streams=options.streams,
+    )
+
+
+async def _quietly(tick: Callable[[], object]) -> None:
+    """Do one round; what the store refuses now is tried again in the next."""
+    try:
+        done = await asyncio.to_thread(tick)
+        if done is not None:
+            await asyncio.wrap_future(done)  # type: ignore[arg-type]
+    except LifangError as error:
+        _log.warning("%s", error)

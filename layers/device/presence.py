@@ -1,0 +1,195 @@
+"""Online, offline, silent: what the log says about each device, kept with its history and told when it changes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from gis.errors import NotFound
+from layers.alarm.board import Board, Wanted
+from layers.alarm.desk import Desk, Report
+from layers.alarm.policy import Policy
+from layers.alarm.record import utc
+from layers.alarm.rules import alarm_id
+from layers.device.registry import Registry, device_event
+from layers.device.silence import Presence, Standing, changes, grouped, silent_groups
+from layers.device.types import DeviceType
+from twin.feature import Feature
+from twin.query import Query
+from twin.spacecode import building_of
+from twin.store import Store, Transaction
+
+LAYER = "device_status"
+DEVICE, BUILDING, GATEWAY = "device_silent", "building_silent", "gateway_silent"
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """Buildings and gateways: which devices belong to each, and which of them were and are silent."""
+
+    kind: str
+    members: Mapping[str, list[str]]
+    before: set[str]
+    now: set[str]
+
+
+class Watchman:
+    """Notes who is heard and who is not; somebody calls :meth:`tick` now and then.
+
+    Args:
+        store: Where devices and readings live.
+        policy: How alarms behave.
+        registry: The devices.
+        board: What is open.
+        clock: Returns now in UTC.
+    """
+
+    def __init__(
+        self, store: Store, policy: Policy, registry: Registry, board: Board, clock: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._registry = registry
+        self._board = board
+        self._clock = clock
+        self._started = clock()
+        self._standing: dict[str, Standing] = {}
+        self._version = ""
+
+    def standing(self) -> Mapping[str, Standing]:
+        """Return the presence of every device that has begun to talk."""
+        version = self._store.version([LAYER])
+        if version != self._version:
+            found = self._store.find(Query(layers=(LAYER,))).features
+            self._standing = {one.id: standing_of(one) for one in found}
+            self._version = version
+        return self._standing
+
+    def missed(self) -> dict[str, str]:
+        """Return the devices that are not heard although they report by themselves: ``silent`` or ``offline``."""
+        heard, known = self._store.heard(), self.standing()
+        found: dict[str, str] = {
+            number: "silent"
+            for number, device in self._registry.devices().items()
+            if number not in heard and reports(self._registry.kind(device))
+        }
+        found.update((number, one.presence) for number, one in known.items() if one.presence != "online")
+        devices = self._registry.devices()
+        return {number: presence for number, presence in found.items() if number in devices}
+
+    def say(self, number: str, presence: Presence) -> "Future[None]":
+        """Note what a gateway or a broker says of a device: that it came or went.
+
+        Raises:
+            NotFound: ``device.unknown``.
+        """
+        if number not in self._registry.devices():
+            raise NotFound(
+                "device.unknown", f"No device {number!r} is registered.", "See GET /v1/devices.", device=number
+            )
+        return self._take([(number, presence)], self._clock())
+
+    def tick(self) -> "Future[None] | None":
+        """Note whose presence changed, a thousand at most; ``None`` when nobody's did."""
+        now, devices = self._clock(), self._registry.devices()
+        heard = {number: last for number, last in self._store.heard().items() if number in devices}
+        beats = {
+            number: beat
+            for number, device in devices.items()
+            if (beat := heartbeat_s(device, self._registry.kind(device))) is not None
+        }
+        found = list(islice(changes(now, self._started, beats, heard, self.standing()), _AT_ONCE))
+        return self._take(found, now) if found else None
+
+    def _take(self, found: list[tuple[str, Presence]], now: datetime) -> "Future[None]":
+        devices, standing = self._registry.devices(), self.standing()
+        after = {**standing, **{number: Standing(presence, now) for number, presence in found}}
+        groups = self._groups(devices, after)
+
+        def work(transaction: Transaction) -> None:
+            desk = Desk(transaction, self._policy, now)
+            for number, presence in found:
+                device, known = devices[number], transaction.current(LAYER, number)
+                if known is not None and standing_of(known).presence == presence:
+                    continue  # another process of the service was first
+                transaction.put(_record(device, presence, now))
+                transaction.append(device_event(device, presence, now))
+                self._report(desk, device, presence == "silent" and not _inside(groups, number), now)
+            for group in groups:
+                self._tell(transaction, desk, group, after, now)
+            desk.finish()
+
+        return self._store.write(work)
+
+    def _groups(self, devices: Mapping[str, Feature], after: Mapping[str, Standing]) -> list[_Groups]:
+        buildings = grouped((n, None if one.place is None else building_of(one.place)) for n, one in devices.items())
+        gateways = grouped((number, one.attributes.get("gateway")) for number, one in devices.items())
+        found = []
+        for kind, members in ((GATEWAY, gateways), (BUILDING, buildings)):
+            wanted = Wanted(state="active", types=frozenset({kind}))
+            before = {name.removesuffix(f":{kind}") for name in self._board.page(wanted, len(members) + 1)[0]}
+            found.append(_Groups(kind, members, before, silent_groups(members, after, before)))
+        return found
+
+    def _tell(
+        self, transaction: Transaction, desk: Desk, group: _Groups, after: Mapping[str, Standing], now: datetime
+    ) -> None:
+        """Tell of a group instead of its devices when it falls silent, and of those still silent when it is heard."""
+        for key in sorted(group.now - group.before):
+            desk.report(self._bearer(transaction, group, key), self._policy.own[group.kind], _said(key, True, now))
+            for member in group.members[key]:
+                desk.end(alarm_id(member, DEVICE), "reading")
+        for key in sorted(group.before - group.now):
+            desk.report(self._bearer(transaction, group, key), self._policy.own[group.kind], _said(key, False, now))
+            for member in group.members.get(key, ()):
+                if member in after and after[member].presence == "silent":
+                    self._report(desk, self._registry.devices()[member], True, now)
+
+    def _bearer(self, transaction: Transaction, group: _Groups, key: str) -> Feature:
+        """Return what a group's alarm is about: the building, or the gateway where it is registered."""
+        found = transaction.current("building" if group.kind == BUILDING else "device", key)
+        community = self._registry.devices()[group.members[key][0]].community if key in group.members else ""
+        return found or Feature(layer="device", id=key, community=community)
+
+    def _report(self, desk: Desk, device: Feature, silent: bool, now: datetime) -> None:  # noqa: FBT001
+        if silent or desk.standing(alarm_id(device.id, DEVICE)) is not None:
+            desk.report(device, self._policy.own[DEVICE], _said(device.id, silent, now))
+
+
+def _said(key: str, silent: bool, now: datetime) -> Report:  # noqa: FBT001
+    return Report(holds=silent, at=now, by=f"presence:{key}:{silent}:{now.isoformat()}", cause="silence")
+
+
+def _inside(groups: Iterable[_Groups], number: str) -> bool:
+    return any(number in group.members[key] for group in groups for key in group.now)
+
+
+def _record(device: Feature, presence: Presence, now: datetime) -> Feature:
+    return Feature(
+        layer=LAYER,
+        id=device.id,
+        community=device.community,
+        place=device.place,
+        attributes={"presence": presence, "since": utc(now)},
+        valid_from=now,
+    )
+
+
+def standing_of(record: Feature) -> Standing:
+    """Return the presence that a record of the layer holds."""
+    return Standing(record.attributes["presence"], datetime.fromisoformat(record.attributes["since"]))
+
+
+def reports(kind: DeviceType) -> bool:
+    """Tell whether devices of this type report by themselves; a record such as a pass needs somebody to pass."""
+    return any(measure.kind != "record" for measure in kind.measures.values())
+
+
+def heartbeat_s(device: Feature, kind: DeviceType) -> int | None:
+    """Return after how many seconds a device's silence tells: its own, else its type's; ``None`` when it never does."""
+    own = device.attributes.get("heartbeat_s")
+    if own is not None:
+        return int(own)
+    return kind.heartbeat_s if reports(kind) else None
