@@ -19,7 +19,7 @@ from api.readings import Readings
 from api.shifts import check_shift
 from api.taking import take_model
 from gis.errors import BadInput, LifangError
-from gis.read import Row, check_near, read_features
+from gis.read import Remote, Row, Source, check_near, read_features
 from layers.records import building_drafts, record_drafts
 from layers.screening import related_rows
 from layers.storeys import with_synthetic
@@ -170,8 +170,10 @@ class Importer:
         """
         return self.run(path, ModelOptions(**options), progress)
 
-    def gis(self, path: Path, layer: str, *, progress: Progress | None = None, **options: Any) -> Report:
-        """Import a vector file or a table; the options are those of :class:`api.import_options.TableOptions`.
+    def gis(self, path: Source, layer: str, *, progress: Progress | None = None, **options: Any) -> Report:
+        """Import a GIS file, a table or a source on another machine.
+
+        The options are those of :class:`api.import_options.TableOptions`.
 
         Raises:
             NotFound: ``layer.unknown``.
@@ -179,22 +181,26 @@ class Importer:
         """
         return self.run(path, TableOptions(layer=layer, **options), progress)
 
-    def run(self, path: Path, options: Options, progress: Progress | None = None) -> Report:
+    def run(self, path: Source, options: Options, progress: Progress | None = None) -> Report:
         """Import a file, unless it is in the twin exactly as it is."""
         known = self.known(path, options)
         return known or self.take(self.read(path, options, progress or _silent))
 
-    def known(self, path: Path, options: Options) -> Report | None:
+    def known(self, path: Source, options: Options) -> Report | None:
         """Return what there is to tell of a file that need not be read again; ``None`` for any other."""
         mark = self._fingerprint(path, resolved(self._store, options))
         batch = None if mark is None else unchanged_since(self._store, self.community, mark)
         return None if batch is None else Report(path.name, {}, unchanged_since=batch, stored=True)
 
-    def read(self, path: Path, options: Options, progress: Progress) -> Reading:
+    def read(self, path: Source, options: Options, progress: Progress) -> Reading:
         """Return what a file says; an error that ``progress`` raises ends the reading."""
-        if isinstance(options, ModelOptions):
-            return self._read_model(path, options, progress)
-        return self._read_table(path, resolved(self._store, options), progress)
+        if isinstance(options, TableOptions):
+            return self._read_table(path, resolved(self._store, options), progress)
+        if isinstance(path, Remote):
+            raise BadInput(
+                "import.not_a_file", f"{path} is no building model.", "Give the model's file.", file=path.name
+            )
+        return self._read_model(path, options, progress)
 
     def take(self, reading: Reading, batch: str | None = None, *, agreed: str | None = None) -> Report:
         """Put a reading into the twin, or, on a dry run, tell what that would do.
@@ -240,7 +246,7 @@ class Importer:
 
         return Reading(path.name, self._fingerprint(path, options), take, notices, model.receipt)
 
-    def _read_table(self, path: Path, options: TableOptions, progress: Progress) -> Reading:
+    def _read_table(self, path: Source, options: TableOptions, progress: Progress) -> Reading:
         declared = self._importable(options.layer)
         progress("read", 0.0)
         notices: list[LifangError] = []
@@ -262,9 +268,10 @@ class Importer:
             _summarised(notices),
         )
 
-    def _fingerprint(self, path: Path, options: Options) -> str | None:
+    def _fingerprint(self, path: Source, options: Options) -> str | None:
         declared = self._catalogue[options.layer] if isinstance(options, TableOptions) else None
-        return fingerprint(path, options, declared)
+        # What another machine holds may change without leaving a trace.
+        return None if isinstance(path, Remote) else fingerprint(path, options, declared)
 
     def _importable(self, name: str) -> Layer:
         layer = self._catalogue[name]
@@ -309,7 +316,7 @@ class Importer:
 
 
 def _places_of(
-    declared: Layer, rows: list[Row], columns: Any, options: TableOptions, path: Path, notices: list[LifangError]
+    declared: Layer, rows: list[Row], columns: Any, options: TableOptions, path: Source, notices: list[LifangError]
 ) -> Callable[[Transaction, Batch], Taken]:
     places = with_synthetic(building_drafts(declared, rows, columns, notices.append, _dem(options.dem)))
     _check_any(places, path, notices)
@@ -317,7 +324,7 @@ def _places_of(
 
 
 def _records_of(
-    declared: Layer, rows: list[Row], columns: Any, options: TableOptions, path: Path, notices: list[LifangError]
+    declared: Layer, rows: list[Row], columns: Any, options: TableOptions, path: Source, notices: list[LifangError]
 ) -> Callable[[Transaction, Batch], Taken]:
     records = record_drafts(declared, rows, columns, notices.append)
     _check_any(records, path, notices)
@@ -328,7 +335,7 @@ def _silent(_stage: str, _share: float) -> None:
     """Tell nobody."""
 
 
-def _check_any(drafts: Sequence[object], path: Path, notices: Sequence[LifangError]) -> None:
+def _check_any(drafts: Sequence[object], path: Source, notices: Sequence[LifangError]) -> None:
     """Refuse a file without one usable row: taken as it is, it would say that nothing is there any more."""
     if not drafts:
         first = f": {notices[0].message}" if notices else "."

@@ -2,7 +2,7 @@
 
 from gis.read.near import check_near
 from gis.read.reader import read_features
-from gis.read.remote import Remote, source_of
+from gis.read.remote import Remote, Source, source_of
 from gis.read.row import OnWarning, Row
 
-__all__ = ["OnWarning", "Remote", "Row", "check_near", "read_features", "source_of"]
+__all__ = ["OnWarning", "Remote", "Row", "Source", "check_near", "read_features", "source_of"]

@@ -22,7 +22,7 @@ from gis.read.gml import read_gml
 from gis.read.kind import kind_of
 from gis.read.kml import read_kml
 from gis.read.parquet import read_parquet
-from gis.read.remote import Remote, read_remote
+from gis.read.remote import Remote, Source, read_remote
 from gis.read.repair import repaired
 from gis.read.row import OnWarning, Row, Unplaced
 from gis.read.tables import Table, read_csv, read_excel
@@ -48,7 +48,7 @@ _READERS: Mapping[str, _Read] = {
 # Numbers that make no sense are the faults of their rows, not of the reckoning.
 @np.errstate(all="ignore")
 def read_features(
-    source: Path | Remote,
+    source: Source,
     *,
     crs: str | None = None,
     encoding: str | None = None,
@@ -102,7 +102,7 @@ def read_features(
     return rows
 
 
-def _read(source: Path | Remote, encoding: str | None, layer: str | None, on_warning: OnWarning) -> Table | Unplaced:
+def _read(source: Source, encoding: str | None, layer: str | None, on_warning: OnWarning) -> Table | Unplaced:
     if isinstance(source, Remote):
         return read_remote(source, layer, on_warning)
     _check_file(source)
@@ -185,7 +185,13 @@ def _unshifted(rows: Iterable[Row], crs: str | None) -> Iterator[Row]:
 
 
 def _mended(rows: Iterable[Row], file: str, on_warning: OnWarning) -> Iterator[Row]:
-    for row in rows:
+    rows = list(rows)
+    shapes = np.array([row.geometry for row in rows], dtype=object)
+    sound = shapely.is_valid(shapes) & ~shapely.is_empty(shapes)
+    for row, is_sound in zip(rows, sound.tolist(), strict=True):
+        if is_sound:
+            yield row
+            continue
         geometry = None if row.geometry is None else repaired(row.geometry)
         if geometry is None:
             on_warning(_without_geometry(row, file))

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from gis.errors import BadInput
@@ -36,6 +37,10 @@ class Remote:
         return self.name
 
 
+Source: TypeAlias = Path | Remote
+"""What rows are read from."""
+
+
 def _shown(url: str) -> str:
     scheme = url.partition("://")[0]
     try:
@@ -46,7 +51,7 @@ def _shown(url: str) -> str:
     return f"{scheme}://{parts.hostname or ''}{port}{parts.path}"
 
 
-def source_of(text: str) -> Path | Remote:
+def source_of(text: str) -> Source:
     """Return what a person means by a source: an address, or else a path.
 
     >>> source_of("roads.shp"), source_of("HTTPS://example.cn/collections/a")

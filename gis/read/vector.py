@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gis.errors import BadInput
 from gis.read import shapefile
 from gis.read.encoding import known_encoding
@@ -140,8 +142,12 @@ def _plain_column(values: Any, ogr_type: str, ogr_subtype: str) -> list[Any]:
         return [None if _missing(value) else bool(value) for value in values]
     if ogr_type in ("OFTInteger", "OFTInteger64"):
         # A column of integers with gaps arrives as floats.
+        if values.dtype.kind in "iu":
+            return list(values.tolist())
         return [None if _missing(value) else int(value) for value in values]
-    return [plain(value) for value in values]
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+        return [None if value != value else value for value in values.tolist()]  # noqa: PLR0124 - not a number
+    return [(value.strip() or None) if type(value) is str else plain(value) for value in values]
 
 
 def _missing(value: Any) -> bool:
