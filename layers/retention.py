@@ -50,7 +50,7 @@ class Retention(_Model):
     def days(self, event: Event) -> int | None:
         """Return how long an event is kept; ``None`` for good."""
         if event.kind == "observation":
-            return self.readings.get(event.body["property"], self.other_readings).days
+            return self.readings.get(str(event.body.get("property")), self.other_readings).days
         term = self.events.get(event.kind)
         return None if term is None else term.days
 

@@ -200,6 +200,19 @@ def test_words_and_switches_are_counted_and_the_last_is_kept(store):
         assert (bucket.count, bucket.low, bucket.total, bucket.mean, bucket.last) == (1, None, None, None, value)
 
 
+def test_an_event_that_only_calls_itself_an_observation_breaks_no_summary(store):
+    for number, body in enumerate(
+        ({}, {"property": "level"}, {"property": 1, "result": 2}, {"property": "level", "result": None})
+    ):
+        bare = {"kind": "observation", "community": "c1", "subject": "D-1", "source": "other", "occurred_at": NOON}
+        store.write(lambda tx, n=number, b=body, e=bare: tx.append(NewEvent(**e, source_seq=str(n), body=b))).result()
+    observe(store, reading(1, 1, NOON))
+    found = rollup(store, "hour")
+    assert sweep(store, 0, NOON - HOUR, 1, lambda _: False).removed == 0
+    assert rollup(store, "hour") == found
+    assert [(bucket.count, bucket.total) for bucket in found] == [(2, 1)]
+
+
 def test_a_summary_of_what_was_known_then_lacks_what_came_later(store, clock):
     observe(store, reading(1, 1, NOON))
     clock.now += HOUR

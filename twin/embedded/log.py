@@ -41,13 +41,15 @@ def buckets(start: str, condition: str) -> str:
         start: Expression of when the bucket of a reading begins.
         condition: On ``event``.
     """
+    # An event that only calls itself an observation has nothing to sum.
+    whole = "kind = 'observation' AND json_type(body, '$.property') = 'text' AND json_type(body, '$.result') NOT NULL"
     number = "CASE WHEN json_type(body, '$.result') IN ('integer', 'real') THEN body ->> '$.result' END"
     return (
         "SELECT community, device, name, start, n, low, high, total, substr(newest, 44), substr(newest, 1, 24),"  # noqa: S608
         " CAST(substr(newest, 25, 19) AS INTEGER) FROM (SELECT max(community) AS community, subject AS device,"
         f" body ->> '$.property' AS name, {start} AS start, count(*) AS n, min({number}) AS low,"
         f" max({number}) AS high, sum(CAST({number} AS REAL)) AS total, {_NEWEST} AS newest"
-        f" FROM event WHERE kind = 'observation' AND {condition} GROUP BY 2, 3, 4) WHERE true"
+        f" FROM event WHERE {whole} AND {condition} GROUP BY 2, 3, 4) WHERE true"
     )
 
 

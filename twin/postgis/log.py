@@ -53,6 +53,8 @@ def buckets(step: str, condition: str) -> str:
         step: ``minute`` or ``hour``.
         condition: On ``event``.
     """
+    # An event that only calls itself an observation has nothing to sum.
+    whole = "kind = 'observation' AND json_typeof(body -> 'property') = 'string' AND body -> 'result' IS NOT NULL"
     number = "CASE WHEN json_typeof(body -> 'result') = 'number' THEN (body ->> 'result')::float8 END"
     value, number_of_it = (
         f"(array_agg({column} ORDER BY occurred_at DESC, seq DESC))[1]" for column in ("body -> 'result'", "seq")
@@ -61,7 +63,7 @@ def buckets(step: str, condition: str) -> str:
         "SELECT max(community) AS community, subject AS device, body ->> 'property' COLLATE \"C\" AS name,"  # noqa: S608
         f" date_trunc('{step}', occurred_at) AS start, count(*) AS count, min({number}) AS low, max({number}) AS high,"
         f" sum({number}) AS total, {value} AS last, max(occurred_at) AS last_at,"
-        f" {number_of_it} AS last_seq FROM event WHERE kind = 'observation' AND {condition} GROUP BY 2, 3, 4"
+        f" {number_of_it} AS last_seq FROM event WHERE {whole} AND {condition} GROUP BY 2, 3, 4"
     )
 
 
