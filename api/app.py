@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from api import VERSION, problems
+from api.analysis.ways import Ways
 from api.hub import Hub
 from api.jobs import Jobs
 from api.live import LiveOptions, live_part
@@ -29,6 +30,7 @@ from api.routes import (
     scene,
     scores,
     stream,
+    ways,
 )
 from api.state import Services
 from dashboard import panel_app
@@ -94,6 +96,7 @@ def create_app(
         hub=hub,
         jobs=uploads,
         extents=Extents(access, store),
+        ways=Ways(access, store),
         clock=clock,
     )
     problems.install(app)
@@ -102,6 +105,7 @@ def create_app(
         places,
         addresses,
         query,
+        ways,
         alarms,
         devices,
         observations,

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from api.analysis.ways import Ways
 from api.hub import Hub
 from api.jobs import Jobs
 from api.live import Live
@@ -31,6 +32,7 @@ class Services:
     hub: Hub
     jobs: Jobs
     extents: Extents
+    ways: Ways
     clock: Callable[[], datetime]
 
 

@@ -50,3 +50,11 @@ def view(
 
 
 Seen = Annotated[View, Depends(view)]
+
+
+def present(here: Here) -> View:
+    """Return the view of the present, for what can only be asked about now."""
+    return View(here, None, None)
+
+
+Present = Annotated[View, Depends(present)]

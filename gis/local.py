@@ -146,6 +146,17 @@ def distance_m(lon1_deg: float, lat1_deg: float, lon2_deg: float, lat2_deg: floa
     return float(_ellipsoid().inv(lon1_deg, lat1_deg, lon2_deg, lat2_deg)[2])
 
 
+def bearing_deg(lon1_deg: float, lat1_deg: float, lon2_deg: float, lat2_deg: float) -> float:
+    """Return the direction from one position to another, degrees clockwise from true north, 0 to 360.
+
+    From a position to itself every direction is as good as another.
+
+    >>> [round(bearing_deg(120, 30, *to)) for to in ((120.001, 30), (120, 29.999), (119.999, 30))]
+    [90, 180, 270]
+    """
+    return float(_ellipsoid().inv(lon1_deg, lat1_deg, lon2_deg, lat2_deg)[0]) % 360
+
+
 def buffer_m(geometry: BaseGeometry, radius_m: float) -> BaseGeometry:
     """Return the CRS84 area within so many metres of a CRS84 geometry; negative radii shrink a polygon.
 

@@ -4,19 +4,22 @@ Lines meet where they share a vertex, and where an end lies on another line; lin
 one may be a bridge. Rooms, doors and stairs join in as links between named nodes.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
+from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import substring
 
 from gis.errors import BadInput, NotFound
 from gis.graph import Edges, Graph
+from gis.hazard import Hazard
 from gis.local import LocalFrame
-from gis.noding import cut_where_they_meet, joined, same_place
+from gis.noding import MEET_M, cut_where_they_meet, joined, same_place
 
 Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
@@ -33,9 +36,6 @@ BESIDE_M = 25.0
 """What lies this near to a path that can be reached counts as reached."""
 
 _STEP_M = 0.01
-
-_ESCAPE_FACTOR = 20.0
-"""Ways inside a hazard somebody stands in count so many times their length: out by the shortest way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,28 +124,43 @@ class Network:
     """
 
     def __init__(self, ways: Iterable[Way], links: Iterable[Link] = (), stops: Iterable[Stop] = ()) -> None:
-        kept, named = [way for way in ways if not way.geometry.is_empty], list(stops)
+        kept, named, linked = [way for way in ways if not way.geometry.is_empty], list(stops), list(links)
         if not kept and not named:
             raise BadInput("network.empty", "The network has no path.", "Import walkways first.")
         self._frame = LocalFrame.around(*(way.geometry for way in kept), *(shapely.Point(stop.at) for stop in named))
-        self.ids = [way.id for way in kept]
-        self._ways = len(kept)
-        self._places, self._edges = _laid([self._frame.forward(way.geometry) for way in kept])
-        self._lines = len(self._edges.line)
-        self._stops = {stop.name: len(self._places) + index for index, stop in enumerate(named)}
-        self._places = self._with_places([stop.at for stop in named])
-        tied, _ = _tied(self._edges, [self._stops[stop.name] for stop in named if stop.joined], self._places)
-        self._edges = self._edges.and_(tied).and_(Edges.of([self._linked(link) for link in links]))
+        self.ids = [*(way.id for way in kept), *(link.id for link in linked)]
+        self._shapes = np.array([self._frame.forward(way.geometry) for way in kept], dtype=object)
+        self._stops = {stop.name: stop for stop in named}
+        self._links = [self._checked(link) for link in linked]
+        self._laid = self._lay(self._shapes)
 
-    def _linked(self, link: Link) -> tuple[int, int, float, int, BaseGeometry]:
+    def _checked(self, link: Link) -> Link:
         for name in (link.start, link.end):
             if name not in self._stops:
                 raise BadInput(
                     "network.unknown_stop", f"{link.id} leads to {name}, which is nowhere.", "Say where it is."
                 )
-        start, end = self._stops[link.start], self._stops[link.end]
-        self.ids.append(link.id)
-        return start, end, link.length_m, len(self.ids) - 1, shapely.LineString(self._places[[start, end]])
+        return link
+
+    def _lay(self, shapes: Objects) -> "_Laid":
+        """Return the graph of these lines, one for each way, with the links between named nodes."""
+        named = self._with_places(np.empty((0, 2)), [stop.at for stop in self._stops.values()])
+        joining = np.array([stop.joined for stop in self._stops.values()], dtype=bool)
+        stubs, ways = _stubs(shapes, named[joining])
+        places, edges = _laid([*shapes, *stubs], [*range(len(shapes)), *ways])
+        # The end of a stub is a node of the lines; other stops, and those far from every line, are nodes of their own.
+        nodes = np.arange(len(named)) + len(places)
+        if len(stubs):
+            away, nearest = cKDTree(places).query(named)
+            nodes = np.where(joining & (away < MEET_M), nearest, nodes)
+        stops = dict(zip(self._stops, nodes.tolist(), strict=True))
+        places = np.vstack([places, named])
+        ends = [(stops[link.start], stops[link.end]) for link in self._links]
+        links = [
+            (*pair, link.length_m, len(shapes) + number, shapely.LineString(places[list(pair)]))
+            for number, (pair, link) in enumerate(zip(ends, self._links, strict=True))
+        ]
+        return _Laid(places, edges.and_(Edges.of(links)), len(edges.way), stops)
 
     def route(
         self,
@@ -229,11 +244,21 @@ class Network:
 
     def parts(self) -> list[set[str]]:
         """Return the ids that hang together, largest part first; a network without gaps has one part."""
-        labels = self._edges.parts(len(self._places))
+        edges = self._laid.edges
+        labels = edges.parts(len(self._laid.places))
         found: dict[int, set[str]] = {}
-        for node, way in zip(self._edges.start, self._edges.way, strict=True):
+        for node, way in zip(edges.start, edges.way, strict=True):
             found.setdefault(int(labels[node]), set()).add(self.ids[way])
         return sorted(found.values(), key=len, reverse=True)
+
+    def on_largest_part(self, positions: Sequence[Position]) -> list[bool]:
+        """Tell of each position whether its nearest path, within :data:`ACCESS_M`, is of the largest part."""
+        laid = self._laid
+        places = self._with_places(laid.places, positions)
+        nodes = range(len(laid.places), len(places))
+        labels = laid.edges.and_(_tied(laid.edges.chosen(laid.are_lines), nodes, places)).parts(len(places))
+        largest = np.bincount(labels[laid.edges.start]).argmax() if len(laid.edges.start) else -1
+        return [bool(labels[node] == largest) for node in nodes]
 
     def _graph(
         self,
@@ -247,82 +272,77 @@ class Network:
 
         Unless ``strict``, positions behind the first may be out of reach.
         """
+        start = positions[0] if not isinstance(positions[0], str) else self._stop(positions[0]).at
+        hazard = None if avoid is None or avoid.is_empty else Hazard(self._frame, avoid, start)
+        laid = self._laid if hazard is None else self._lay(hazard.spared(self._shapes))
         added = [position for position in positions if not isinstance(position, str)]
-        places = self._with_places(added)
-        fresh = iter(range(len(self._places), len(places)))
-        nodes = [self._stop(position) if isinstance(position, str) else next(fresh) for position in positions]
-        hazard = None if avoid is None or avoid.is_empty else _Hazard(self._frame.forward(avoid), places[nodes[0]])
-        edges, lines = self._usable(closed, hazard)
-        ties, missed = _tied(edges.chosen(lines), range(len(self._places), len(places)), places)
-        _, remote = _tied(self._edges.chosen(np.arange(len(self._edges.way)) < self._lines), sorted(missed), places)
-        for position, node in list(zip(positions, nodes, strict=True))[: None if strict else 1]:
-            if node in remote:
-                where = ",".join(str(value) for value in position)
+        places = self._with_places(laid.places, added)
+        fresh = iter(range(len(laid.places), len(places)))
+        nodes = [laid.stops[self._stop(at).name] if isinstance(at, str) else next(fresh) for at in positions]
+        open_ = np.array([self.ids[way] not in closed for way in laid.edges.way], dtype=bool)
+        lines = laid.edges.chosen(open_ & laid.are_lines)
+        self._check_near(positions if strict else positions[:1])
+        edges = laid.edges.chosen(open_).and_(_tied(lines, range(len(laid.places), len(places)), places))
+        if hazard is None:
+            return Graph(edges, edges.length_m, len(places)), nodes, places
+        edges = edges.chosen(hazard.passable(edges.line))
+        return Graph(edges, hazard.cost_m(edges.line, edges.length_m), len(places)), nodes, places
+
+    def _check_near(self, positions: Sequence[Position | str]) -> None:
+        """Refuse positions that are too far from every path, open or not."""
+        for at in positions:
+            if isinstance(at, str):
+                continue
+            point = self._frame.forward(shapely.Point(at))
+            if not len(self._shapes) or shapely.distance(self._shapes, point).min() > ACCESS_M:
                 raise NotFound(
                     "network.no_access",
-                    f"No path within {ACCESS_M:.0f} m of {where}.",
+                    f"No path within {ACCESS_M:.0f} m of {at[0]},{at[1]}.",
                     "Choose a position nearer to a path.",
                 )
-        edges = edges.and_(ties)
-        cost_m = edges.length_m
-        if hazard is not None:
-            edges = edges.chosen(hazard.passable(edges.line))
-            cost_m = hazard.cost_m(edges.line, edges.length_m)
-        return Graph(edges, cost_m, len(places)), nodes, places
 
     def _legs(self, graph: Graph, rows: Sequence[int]) -> tuple[Leg, ...]:
         """Return what is walked; of lines, not of links, what is shorter than a step is the corner of another."""
         parts: list[Leg] = []
         for row in rows:
             way, length_m = int(graph.edges.way[row]), float(graph.edges.length_m[row])
-            if way < self._ways and length_m < _STEP_M:
+            if way < len(self._shapes) and length_m < _STEP_M:
                 continue
             if parts and parts[-1].id == self.ids[way]:
                 length_m += parts.pop().length_m
             parts.append(Leg(self.ids[way], length_m))
         return tuple(parts)
 
-    def _stop(self, name: str) -> int:
+    def _stop(self, name: str) -> Stop:
         if name not in self._stops:
             raise NotFound("network.no_stop", f"No path leads to {name}.", "Choose a position outdoors.", place=name)
         return self._stops[name]
 
-    def _with_places(self, positions: Sequence[Position]) -> Floats:
+    def _with_places(self, places: Floats, positions: Sequence[Position]) -> Floats:
         if not positions:
-            return self._places
+            return places
         lon, lat = np.array(positions, dtype=np.float64).T
-        return np.vstack([self._places, np.column_stack(self._frame.to_metres(lon, lat))])
-
-    def _usable(self, closed: Collection[str], hazard: "_Hazard | None") -> tuple[Edges, npt.NDArray[np.bool_]]:
-        """Return the edges that may be walked, and which of them are lines that a position can be tied to."""
-        usable = np.ones(len(self._edges.way), dtype=bool)
-        if closed:
-            usable &= [self.ids[way] not in closed for way in self._edges.way]
-        if hazard is not None:
-            usable &= hazard.passable(self._edges.line)
-        return self._edges.chosen(usable), np.flatnonzero(usable) < self._lines
+        return np.vstack([places, np.column_stack(self._frame.to_metres(lon, lat))])
 
 
-class _Hazard:
-    """An area to keep out of; the part of it that holds the start may be walked, at a price."""
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """A graph: where its nodes are, its edges, of which the first ``lines`` are lines, and the named nodes."""
 
-    def __init__(self, area: BaseGeometry, start: Floats) -> None:
-        point = shapely.Point(start)
-        self._here = shapely.union_all([part for part in shapely.get_parts(area) if part.covers(point)])
-        self._elsewhere = area.difference(self._here)
+    places: Floats
+    edges: Edges
+    lines: int
+    stops: Mapping[str, int]
 
-    def passable(self, lines: Objects) -> npt.NDArray[np.bool_]:
-        return np.asarray(~shapely.intersects(lines, self._elsewhere))
-
-    def cost_m(self, lines: Objects, length_m: Floats) -> Floats:
-        inside_m = shapely.length(shapely.intersection(lines, self._here))
-        return np.asarray(length_m + inside_m * (_ESCAPE_FACTOR - 1))
+    @property
+    def are_lines(self) -> npt.NDArray[np.bool_]:
+        return np.arange(len(self.edges.way)) < self.lines
 
 
-def _tied(edges: Edges, nodes: Sequence[int], places: Floats) -> tuple[Edges, set[int]]:
-    """Return the edges that tie nodes to their nearest line, and the nodes that are too far from all lines."""
+def _tied(edges: Edges, nodes: Sequence[int], places: Floats) -> Edges:
+    """Return the edges that tie nodes to their nearest line, for those that have one near."""
     if not nodes or not len(edges.line):
-        return Edges.of([]), set(nodes)
+        return Edges.of([])
     feet = shapely.points(places[nodes])
     tied, hits = shapely.STRtree(edges.line).query_nearest(feet, max_distance=ACCESS_M, all_matches=False)
     rows: list[tuple[int, int, float, int, BaseGeometry]] = []
@@ -336,16 +356,29 @@ def _tied(edges: Edges, nodes: Sequence[int], places: Floats) -> tuple[Edges, se
             track = joined([foot, substring(line, along, position), other_foot])
             rows.append((nodes[index], other, float(track.length), int(edges.way[hit]), track))
         on_line[hit].append((nodes[index], foot, along))
-    return Edges.of(rows), {nodes[index] for index in set(range(len(nodes))) - set(tied.tolist())}
+    return Edges.of(rows)
 
 
-def _laid(lines: Sequence[BaseGeometry]) -> tuple[Floats, Edges]:
+def _stubs(shapes: Objects, stops: Floats) -> tuple[list[BaseGeometry], list[int]]:
+    """Return lines from stops, n x 2 metres, to the nearest of the shapes, and the index of that shape."""
+    known = np.flatnonzero(~shapely.is_empty(shapes))
+    if not len(stops) or not len(known):
+        return [], []
+    points: Any = shapely.points(stops)
+    tied, hits = shapely.STRtree(shapes[known]).query_nearest(points, max_distance=ACCESS_M, all_matches=False)
+    ways = known[hits]
+    lines: Any = shapely.shortest_line(points[tied], shapes[ways])
+    return list(lines), ways.tolist()
+
+
+def _laid(lines: Sequence[BaseGeometry], ways: Sequence[int]) -> tuple[Floats, Edges]:
     """Return nodes and edges of lines: what is left of them between two meetings is an edge."""
-    pieces, ways = cut_where_they_meet(lines)
+    pieces, sources = cut_where_they_meet(lines)
     ends = shapely.get_coordinates([[shapely.get_point(piece, 0), shapely.get_point(piece, -1)] for piece in pieces])
     _, first, nodes = np.unique(same_place(ends), axis=0, return_index=True, return_inverse=True)
     start, end = nodes.reshape(-1, 2).T
-    return ends[first], Edges.of(list(zip(start, end, shapely.length(pieces), ways, pieces, strict=True)))
+    owners = [ways[source] for source in sources]
+    return ends[first], Edges.of(list(zip(start, end, shapely.length(pieces), owners, pieces, strict=True)))
 
 
 def _reached(graph: Graph, costs: Floats, limit_m: float) -> list[BaseGeometry]:

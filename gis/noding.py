@@ -29,9 +29,9 @@ def cut_where_they_meet(lines: Sequence[BaseGeometry]) -> tuple[Objects, list[in
     >>> cut_where_they_meet([])[1]
     []
     """
-    if not lines:
-        return np.array([], dtype=object), []
     parts, sources = shapely.get_parts(np.array(lines, dtype=object), return_index=True)
+    if not len(parts):
+        return np.array([], dtype=object), []
     tracks = _mended(parts)
     points = np.vstack(tracks)
     _, inverse, counts = np.unique(same_place(points), axis=0, return_inverse=True, return_counts=True)
@@ -70,10 +70,15 @@ def _mended(parts: Objects) -> list[Floats]:
     touched: defaultdict[int, list[float]] = defaultdict(list)
     moved: dict[int, Floats] = {}
     for end, hit in zip(near.tolist(), hits.tolist(), strict=True):
-        along = float(parts[hit].line_locate_point(ends[end]))
-        if end % len(parts) != hit and MEET_M < along < parts[hit].length - MEET_M:
+        along, length = float(parts[hit].line_locate_point(ends[end])), float(parts[hit].length)
+        if end % len(parts) == hit:
+            continue
+        if MEET_M < along < length - MEET_M:
             touched[hit].append(along)
             moved[end] = shapely.get_coordinates(parts[hit].line_interpolate_point(along))[0]
+        elif end % len(parts) > hit:  # of two ends that all but meet, one moves
+            other = hit if along <= MEET_M else hit + len(parts)
+            moved.setdefault(end, moved.get(other, shapely.get_coordinates(ends[other])[0]))
     return [_bent(part, index, len(parts), touched[index], moved) for index, part in enumerate(parts)]
 
 

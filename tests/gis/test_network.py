@@ -196,3 +196,21 @@ def test_a_network_of_ten_thousand_streets_answers():
     route = Network(many).route(degrees(0, 0), degrees(800, 800))
     assert route.length_m == pytest.approx(1600, abs=0.5)
     assert np.isfinite(route.seconds)
+
+
+def test_a_position_is_on_the_largest_part_when_its_nearest_path_is():
+    network = Network([*grid(2), Way("island", line((1000, 0), (1100, 0)))])
+    assert network.on_largest_part([degrees(50, 5), degrees(1050, 5), degrees(5000, 0)]) == [True, False, False]
+
+
+def test_ends_that_all_but_meet_meet():
+    network = Network([Way("a", line((0, 0), (50, 0))), Way("b", line((50.3, 0.1), (90, 0)))])
+    assert network.route(degrees(0, 0), degrees(90, 0)).length_m == pytest.approx(90, abs=0.5)
+
+
+def test_a_hazard_on_part_of_a_street_leaves_the_rest_of_it_to_walk_on():
+    ways = [Way("long", line((0, 0), (400, 0))), Way("lane", line((300, 0), (300, 50)))]
+    hazard = shapely.Polygon([degrees(*point) for point in ((40, -10), (60, -10), (60, 10), (40, 10))])
+    route = Network(ways).route(degrees(100, 0), degrees(300, 50), avoid=hazard)
+    assert route.length_m == pytest.approx(250, abs=0.1)
+    assert Network(ways).route(degrees(20, 0), degrees(300, 50), avoid=hazard) is None

@@ -1,0 +1,1 @@
+"""Questions that need more than one look at the twin: ways, densities, counts and comparisons."""
