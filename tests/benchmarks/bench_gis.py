@@ -26,7 +26,7 @@ from twin.embedded import EmbeddedStore
 
 
 def write_footprints(path, count):
-    """A town of rectangles in CGCS2000 zone 120E: number, name, use, storeys, height and fifteen columns more."""
+    """A town of rectangles in CGCS2000 zone 120E: number, name, use, a whole number, height and fifteen columns more."""
     at = np.arange(count)
     x, y = 500_000 + 40.0 * (at % 320), 3_350_000 + 30.0 * (at // 320)
     shapes = shapely.box(x, y, x + 24.5, y + 12.25)
@@ -34,7 +34,7 @@ def write_footprints(path, count):
         "楼栋编号": np.array([f"B{one:06d}" for one in at], dtype=object),
         "建筑名称": np.array([f"里坊苑{one % 977 + 1}幢" for one in at], dtype=object),
         "用途": np.array([("住宅", "商业", "办公")[one % 3] for one in at], dtype=object),
-        "层数": (at % 30 + 1).astype(np.int32),
+        "整数": (at % 30 + 1).astype(np.int32),  # not storeys: each would become a place of its own
         "楼高": 3.0 * (at % 30 + 1),
         **{f"文字{one}": np.array([f"值{one * at_ % 1009}" for at_ in at], dtype=object) for one in range(1, 8)},
         **{f"数{one}": at * 0.25 * one for one in range(1, 9)},

@@ -13,6 +13,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -22,7 +23,21 @@ from gis.read import read_features
 from tests.gis import corpus
 
 LONGEST_S = 20.0
-_WORDS = (b"\0", b"\xff", b"\xff\xff\xff\x7f", b"-1", b"1e999", b"nan", b"9" * 20, b"<", b"{", b"[", b'"', b"&a;", b"\n")
+_WORDS = (
+    b"\0",
+    b"\xff",
+    b"\xff\xff\xff\x7f",
+    b"-1",
+    b"1e999",
+    b"nan",
+    b"9" * 20,
+    b"<",
+    b"{",
+    b"[",
+    b'"',
+    b"&a;",
+    b"\n",
+)
 
 
 def mutated(content, rng):
@@ -80,8 +95,9 @@ def cases(originals, folder, rng):
 
 
 def _serve(connection):
-    while True:
-        connection.send(outcome(*connection.recv()))
+    with suppress(EOFError, KeyboardInterrupt):
+        while True:
+            connection.send(outcome(*connection.recv()))
 
 
 class Child:
