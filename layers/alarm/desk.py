@@ -63,6 +63,7 @@ class Desk:
         self._now = now
         self._files: dict[str, _File | None] = {}
         self._repeated: dict[str, tuple[int, Report]] = {}
+        self._names: dict[str, str | None] = {}
         self.seq = 0
 
     def report(self, device: Feature, kind: AlarmType, report: Report) -> None:
@@ -197,7 +198,13 @@ class Desk:
         return {**message, "seq": self.seq}
 
     def _message(self, record: Feature) -> dict[str, Any]:
-        return dict(message_of(record, None if record.place is None else _place(self._transaction, record.place)))
+        return dict(message_of(record, None if record.place is None else self._called(record.place)))
+
+    def _called(self, key: str) -> str | None:
+        """Return what people call a place; read once a transaction."""
+        if key not in self._names:
+            self._names[key] = _place(self._transaction, key)
+        return self._names[key]
 
 
 def told_at(count: int) -> int:

@@ -1,7 +1,7 @@
 """The alarm as a record of the ``alarm`` layer: standing where its device stood when it was raised."""
 
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,9 +29,13 @@ def updated(record: Feature, alarm: Alarm, now: datetime) -> Feature:
 
     A device whose clock runs ahead still alarms now.
     """
-    state = {name: utc(value) if name in _TIMES and value else value for name, value in asdict(alarm).items()}
+    state = {name: utc(value) if name in _TIMES and value else value for name, value in _stated(alarm)}
     state["transitions"] = [utc(moment) for moment in alarm.transitions]
     return replace(record, attributes={**record.attributes, **state}, valid_from=min(alarm.changed_at, now))
+
+
+def _stated(alarm: Alarm) -> Iterator[tuple[str, Any]]:
+    return ((name, getattr(alarm, name)) for name in _FIELDS)
 
 
 def utc(moment: datetime) -> str:
