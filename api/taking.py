@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bim_import.device_draft import DEVICE, device_records
 from bim_import.model import ImportedModel
+from layers import envelopes
 from layers.device.types import with_family
 from twin.connection import CONNECTION, connection_records
 from twin.feature import Feature, RecordDraft
@@ -16,7 +17,7 @@ from twin.store import Transaction
 def take_model(
     transaction: Transaction, model: ImportedModel, batch: Batch, decided: Mapping[str, str] | None = None
 ) -> Taken:
-    """Store the places of a model, and the connections and devices at the codes these got.
+    """Store the places of a model, and the connections, devices and envelopes at the codes these got.
 
     Raises:
         Conflict: As :func:`twin.intake.take_places`.
@@ -29,7 +30,11 @@ def take_model(
             DEVICE: _completed(devices, _standing(transaction, DEVICE, batch), batch),
         }
 
-    return take_places(transaction, model.places, batch, decided, records)
+    taken = take_places(transaction, model.places, batch, decided, records)
+    scenes = {taken.codes[one.key]: one.glb for one in model.envelope if one.key in taken.codes}
+    buildings = {taken.codes[one.key] for one in model.places if one.kind == "building" and one.key in taken.codes}
+    envelopes.keep(transaction, scenes, buildings, batch)
+    return taken
 
 
 def _standing(transaction: Transaction, layer: str, batch: Batch) -> list[Feature]:

@@ -195,11 +195,12 @@ class ImportedModel:
     envelope: list[Envelope] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything but the envelope as plain JSON values; geometry as hexadecimal WKB."""
+        """Return everything as plain JSON values; geometry as hexadecimal WKB."""
         return {
             "places": [place.as_json() for place in self.places],
             "connections": [one.as_json() for one in self.connections],
             "devices": [one.as_json() for one in self.devices],
+            "envelope": [one.as_json() for one in self.envelope],
             "receipt": self.receipt.as_json(),
         }
 
@@ -223,5 +224,6 @@ class ImportedModel:
             places=[PlaceDraft.from_json(place) for place in document["places"]],
             receipt=Receipt(**receipt),
             connections=[ConnectionDraft.from_json(one) for one in document["connections"]],
+            envelope=[Envelope.from_json(one) for one in document["envelope"]],
             devices=[DeviceDraft.from_json(one) for one in document["devices"]],
         )

@@ -1,16 +1,19 @@
 """A model that was read once is put elsewhere: its drafts are turned, shifted and raised, not read again."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from bim_import.fitting import Fit, fit_outline
 from bim_import.frame import Frame, frame_at
-from bim_import.model import ImportedModel, Placement
+from bim_import.model import Envelope, ImportedModel, Placement
 from gis.errors import BadInput
 from gis.local import LocalFrame
+from gis.write.glb import moved, origin_of
 from twin.feature import Feature, PlaceDraft
 
 _HEIGHTS = ("z_min_m", "z_max_m", "height_m")
@@ -84,15 +87,40 @@ def put(model: ImportedModel, before: Frame, placement: Placement, raised_m: flo
     drafts = {
         each.name: [_moved(draft, before, after, raised_m) for draft in getattr(model, each.name)]
         for each in fields(model)
-        if each.name != "receipt"
+        if each.name not in ("receipt", "envelope")
     }
-    return replace(model, receipt=receipt, **drafts)
+    envelope = [_turned(one, before, after, raised_m) for one in model.envelope]
+    return replace(model, receipt=receipt, envelope=envelope, **drafts)
+
+
+def _turned(envelope: Envelope, before: Frame, after: Frame, raised_m: float) -> Envelope:
+    """Return an envelope with its origin moved, and turned by what that does to a point 100 m north of it."""
+    origin = origin_of(envelope.glb)
+    old = LocalFrame(origin["lon_deg"], origin["lat_deg"])
+    ends = old.inverse(shapely.MultiPoint([(0, 0), (0, 100)]))
+    (lon, lat), north = shapely.get_coordinates(after.to_crs84(before.to_local(ends)))
+    new = LocalFrame(float(lon), float(lat))
+    east_m, north_m = new.to_metres(*north)
+    moved_to = {"lon_deg": new.lon_deg, "lat_deg": new.lat_deg, "height_m": origin["height_m"] + raised_m}
+    return replace(envelope, glb=moved(envelope.glb, moved_to, math.degrees(math.atan2(east_m, north_m))))
+
+
+def _shifted(attributes: Mapping[str, Any], before: Frame, after: Frame) -> dict[str, Any]:
+    outline = attributes.get("footprint_walls")
+    if outline is None:
+        return {}
+    there = after.to_crs84(before.to_local(shapely.geometry.shape(outline)))
+    return {"footprint_walls": shapely.geometry.mapping(there)}
 
 
 def _moved(draft: Any, before: Frame, after: Frame, raised_m: float) -> Any:
     """Return a draft of any kind, its geometry and whatever it has of heights moved."""
     geometry = None if draft.geometry is None else after.to_crs84(before.to_local(draft.geometry))
-    attributes = draft.attributes | _raised({n: draft.attributes.get(n) for n in _HEIGHT_ATTRIBUTES}, raised_m)
+    attributes = (
+        draft.attributes
+        | _shifted(draft.attributes, before, after)
+        | _raised({n: draft.attributes.get(n) for n in _HEIGHT_ATTRIBUTES}, raised_m)
+    )
     heights = _raised({name: getattr(draft, name, None) for name in _HEIGHTS}, raised_m)
     return replace(draft, geometry=geometry, attributes=attributes, **heights)
 

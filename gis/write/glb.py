@@ -1,6 +1,7 @@
 """GLB (glTF 2.0): bodies as triangles in metres around a local origin."""
 
 import json
+import math
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,6 +105,23 @@ def join(scenes: Sequence[bytes]) -> bytes:
     return _container(_joined(documents), blocks)
 
 
+def origin_of(scene_bytes: bytes) -> dict[str, Any]:
+    """Return the origin that a scene states: ``lon_deg``, ``lat_deg``, ``height_m``, ``crs``."""
+    found: dict[str, Any] = _parsed(scene_bytes)[0]["asset"]["extras"]["origin"]
+    return found
+
+
+def moved(scene_bytes: bytes, origin: Mapping[str, float], turn_deg: float) -> bytes:
+    """Return a scene at another origin, turned clockwise about it as seen from above."""
+    document, block = _parsed(scene_bytes)
+    document["asset"]["extras"]["origin"] |= origin
+    root = document["nodes"][document["scenes"][document["scene"]]["nodes"][0]]
+    cosine, sine = math.cos(math.radians(turn_deg)), math.sin(math.radians(turn_deg))
+    turn = np.array([[cosine, 0, -sine, 0], [0, 1, 0, 0], [sine, 0, cosine, 0], [0, 0, 0, 1]])  # about y, which is up
+    root["matrix"] = (turn @ np.reshape(root["matrix"], (4, 4)).T).T.ravel().tolist()
+    return _container(document, [block])
+
+
 def _joined(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
     whole: dict[str, Any] = {name: [] for name in ("nodes", "meshes", "materials", "accessors", "bufferViews")}
     roots: list[int] = []
@@ -123,7 +141,7 @@ def _joined(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
         whole["nodes"] += [{**node, "mesh": node["mesh"] + first["meshes"]} for node in nodes]
         roots += [child + first["nodes"] for child in root["children"]]
         size += document["buffers"][0]["byteLength"]
-    whole["nodes"].append({"name": "Z up", "matrix": _Y_UP, "children": roots})
+    whole["nodes"].append({"name": "Z up", "matrix": documents[0]["nodes"][-1]["matrix"], "children": roots})
     scene_nodes = {"scene": 0, "scenes": [{"nodes": [len(whole["nodes"]) - 1]}]}
     return {"asset": documents[0]["asset"], **scene_nodes, **whole, "buffers": [{"byteLength": size}]}
 

@@ -1,15 +1,21 @@
 """A model's doors, stairs and devices stand in the twin under the codes of its rooms; the next version changes little."""
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import ifcopenshell
 import ifcopenshell.guid
 import pytest
 
+from api.import_log import imports, undo_import
 from api.importing import Importer
-from bim_import import Placement
+from bim_import import Placement, read_ifc
+from bim_import.frame import frame_at
+from bim_import.replacing import put
+from gis.write.glb import join, origin_of
 from layers.catalogue import load_catalogue
+from layers.envelopes import scenes_of
 from tests.bim_import.conftest import House
 from twin.embedded import EmbeddedStore
 from twin.query import Query
@@ -135,3 +141,26 @@ def test_tax_and_police_properties_leave_no_trace_in_the_file(store, model, tmp_
     told = {(one.topic, one.group) for one in report.receipt.left_out}
     assert {("tax", "税务"), ("tax", "其他"), ("public_security", "公安业务")} <= told
     assert SECRET not in str(report.receipt.as_json())
+
+
+def test_the_envelope_comes_with_the_places_and_goes_with_them(store, model):
+    report = take(store, model)
+    (building,) = held(store, "building")
+    scenes = list(scenes_of(store, building))
+    assert len(scenes) == len(held(store, "envelope")) == 1
+    assert join(scenes)[:4] == b"glTF"
+    batch = imports(store)[0]["batch"]
+    undo_import(store, batch, "planner", datetime.now(UTC))
+    assert report.stored
+    assert list(scenes_of(store, building)) == []
+
+
+def test_the_envelope_of_a_model_laid_elsewhere_goes_with_its_footprint(model):
+    read = read_ifc(model, at=AT)
+    turned = Placement(120.2, 30.3, 70.0)
+    put_there = put(read, frame_at(AT), turned, 2.0)
+    drawn = read_ifc(model, at=turned)
+    for one, other in zip(put_there.envelope, drawn.envelope, strict=True):
+        there, wanted = origin_of(one.glb), origin_of(other.glb)
+        assert (there["lon_deg"], there["lat_deg"]) == pytest.approx((wanted["lon_deg"], wanted["lat_deg"]), abs=2e-6)
+        assert there["height_m"] == wanted["height_m"] + 2.0
