@@ -20,6 +20,7 @@ from api.routes import (
     addresses,
     alarms,
     devices,
+    envelope,
     export,
     health,
     imports,
@@ -103,6 +104,7 @@ def create_app(
     for module in (
         health,
         places,
+        envelope,
         addresses,
         query,
         ways,
