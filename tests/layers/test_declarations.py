@@ -26,7 +26,7 @@ def test_the_agreed_layers_are_all_declared():
         *("street", "walkway", "entrance", "green", "water", "parking", "fence"),
         *("public_space", "facility", "device", "vehicle", "key_place", "hydrant", "shelter"),
         *("household", "resident", "staff", "population", "alarm", "review"),
-        *("placement", "mapping_profile", "alarm_watch", "device_status", "device_key"),
+        *("placement", "mapping_profile", "alarm_watch", "device_status", "device_key", "envelope"),
     }
 
 
