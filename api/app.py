@@ -19,6 +19,7 @@ from api.ogc.extents import Extents
 from api.routes import (
     addresses,
     alarms,
+    analysis,
     devices,
     envelope,
     export,
@@ -108,6 +109,7 @@ def create_app(
         addresses,
         query,
         ways,
+        analysis,
         alarms,
         devices,
         observations,

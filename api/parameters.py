@@ -95,17 +95,20 @@ def pairs(texts: Sequence[str], parameter: str) -> tuple[tuple[str, str], ...]:
 
 
 def polygon(text: str | None, parameter: str) -> BaseGeometry | None:
+    """Return an area given as WKT in CRS84, ``None`` when none is given; see :func:`area_of`."""
+    return None if text is None else area_of(text, parameter)
+
+
+def area_of(text: str, parameter: str) -> BaseGeometry:
     """Return an area given as WKT in CRS84.
 
-    >>> polygon("POLYGON((120 30, 120 31, 121 30, 120 30))", "area").area
+    >>> area_of("POLYGON((120 30, 120 31, 121 30, 120 30))", "area").area
     0.5
-    >>> polygon("POINT(120 30)", "area")
+    >>> area_of("POINT(120 30)", "area")
     Traceback (most recent call last):
         ...
     gis.errors.BadInput: request.parameter: area is no valid polygon. Write POLYGON((lon lat, …)) ...
     """
-    if text is None:
-        return None
     shape = shapely.from_wkt(text, on_invalid="ignore")
     inside = shape is not None and _inside_crs84(shape)
     if shape is None or not inside or shape.geom_type not in ("Polygon", "MultiPolygon") or not shape.is_valid:

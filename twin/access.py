@@ -1,7 +1,7 @@
 """Permission, masking and counting, below every face: what the API cannot read here, no face can show."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,6 +44,26 @@ class Aggregation:
 
     groups: tuple[Group, ...]
     suppressed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many records, and the sum of the asked field; both ``None`` when suppressed."""
+
+    records: int | None
+    value: float | None
+
+    def as_json(self) -> dict[str, float | None]:
+        """Return plain JSON values."""
+        return {"records": self.records, "value": self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Counts by group and in all; a group can not be told from the total and the other groups."""
+
+    groups: Mapping[Any, Count]
+    total: Count
 
 
 class Access:
@@ -139,6 +159,31 @@ class Access:
             return Group("", None, None)
         return Group("", len(records), value)
 
+    def counted(self, query: Query, group: Callable[[Feature], Hashable | None], total: str) -> Counted:
+        """Return counts and sums of a numeric field by groups of the asker's making, and of all groups together.
+
+        Small groups are suppressed; where one alone would be, the smallest of the others is too, because the total
+        would give it away.
+
+        Args:
+            query: Which records; one layer.
+            group: The group of a record; ``None`` leaves it out.
+            total: Field to sum; for layers about persons the number of persons.
+
+        Raises:
+            BadInput: ``aggregate.layer``, ``aggregate.field``.
+        """
+        layer = self._check_aggregate(query, "community", total, 0)
+        sums: dict[Hashable, list[float]] = defaultdict(lambda: [0, 0.0])
+        for record in self._store.find(replace(query, limit=None, cursor=None)).features:
+            if (key := group(record)) is not None:
+                sums[key][0] += 1
+                sums[key][1] += _number(record.attributes.get(total))
+        hidden = _hidden(sums) if layer.access == "aggregate" else set()
+        groups = {key: _count(held, suppressed=key in hidden) for key, held in sums.items()}
+        whole = [sum(held[0] for held in sums.values()), sum(held[1] for held in sums.values())]
+        return Counted(groups, _count(whole, suppressed=layer.access == "aggregate" and 0 < whole[1] < MIN_PERSONS))
+
     def _check_aggregate(self, query: Query, by: str, total: str | None, resolution: int) -> Layer:
         if len(query.layers) != 1:
             raise BadInput("aggregate.layer", "Exactly one layer can be aggregated.", "Name one.", parameter="layer")
@@ -225,6 +270,17 @@ def _suppressed(sums: Mapping[str, Sequence[float]], *, personal: bool, summed: 
         else:
             groups.append(Group(key, int(count), value if summed else None))
     return Aggregation(tuple(groups), small)
+
+
+def _hidden(sums: Mapping[Hashable, Sequence[float]]) -> set[Hashable]:
+    """Return the groups that must not be told."""
+    small = {key for key, (_, persons) in sums.items() if persons < MIN_PERSONS}
+    others = [(persons, str(key), key) for key, (_, persons) in sums.items() if key not in small]
+    return {*small, min(others)[2]} if len(small) == 1 and others else small
+
+
+def _count(held: Sequence[float], *, suppressed: bool) -> Count:
+    return Count(None, None) if suppressed else Count(int(held[0]), held[1])
 
 
 def _prefix(place: str | None, segments: int) -> str | None:
