@@ -9,6 +9,7 @@ from gis.errors import NotFound
 from layers.alarm.policy import load_policy
 from layers.declaration_file import parse_yaml
 from layers.device.types import load_device_types
+from layers.incident import policy as incidents
 from twin.declaration import Catalogue, Layer, LegendEntry, Text, parse_layer
 
 
@@ -42,7 +43,7 @@ def _declared(folder: Traversable) -> Iterator[Layer]:
 
 
 def _with_device_types(layer: Layer) -> Layer:
-    """Give the layers that speak of devices the titles and legend that the device types state once."""
+    """Give layers the titles and legend that device types and policies state once."""
     types = load_device_types().values()
     if layer.name == "device":
         families = {device.family.name: device.family for device in types}
@@ -57,7 +58,18 @@ def _with_device_types(layer: Layer) -> Layer:
         titles = {name: alarm.title for device in types for name, alarm in device.alarms.items()}
         own = {name: alarm.title for name, alarm in load_policy().own.items()}
         return _titled(layer, "type", {**titles, **own})
+    if layer.name == "incident":
+        return _with_incident_titles(layer)
     return layer
+
+
+def _with_incident_titles(layer: Layer) -> Layer:
+    policy = incidents.load_policy()
+    levels = {str(number): level.title for number, level in policy.levels.items()}
+    titled = _titled(layer, "class", {name: kind.title for name, kind in policy.classes.items()})
+    return _titled(
+        _titled(titled, "level", levels), "source", {name: way.title for name, way in policy.sources.items()}
+    )
 
 
 def _titled(layer: Layer, field: str, values: dict[str, Text]) -> Layer:
