@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from gis.errors import Conflict, NotFound
-from twin.intake import IMPORT_SOURCE
+from twin.batch import IMPORT_SOURCE
 from twin.store import Event, NewEvent, Store, Transaction
 
 _PLACES = frozenset({"building", "unit", "storey", "space", "review"})

@@ -24,11 +24,13 @@ from layers.records import building_drafts, record_drafts
 from layers.screening import related_rows
 from layers.storeys import with_synthetic
 from twin import review
+from twin.batch import Batch, Taken
 from twin.declaration import Catalogue, Layer
 from twin.difference import Change
 from twin.feature import Feature, PlaceDraft
-from twin.intake import Batch, Taken, take_places, take_records
+from twin.intake import take_places
 from twin.query import Query
+from twin.records import take_records
 from twin.store import Store, Transaction
 
 MAX_KM = 50.0

@@ -18,8 +18,8 @@ from api.spool import Job, Spool, State, is_old
 from api.uploads import Upload, receive, too_large
 from api.workbench import Workbench
 from gis.errors import BadInput, Conflict, LifangError, NotFound, Unavailable
+from twin.batch import IMPORT_SOURCE
 from twin.declaration import Catalogue
-from twin.intake import IMPORT_SOURCE
 from twin.store import Store
 
 MAX_WAITING = 8

@@ -8,8 +8,8 @@ from api.import_options import ModelOptions
 from api.readings import Readings
 from bim_import import Fit, ImportedModel, Placement, Remembered, fitted, stand_in
 from gis.errors import NotFound
+from twin.batch import Batch, Taken
 from twin.feature import Feature
-from twin.intake import Batch, Taken
 from twin.overlap import overlaps
 from twin.query import Query
 from twin.store import Store, Transaction

@@ -7,9 +7,10 @@ from bim_import.device_draft import DEVICE, device_records
 from bim_import.model import ImportedModel
 from layers import envelopes
 from layers.device.types import with_family
+from twin.batch import Batch, Taken
 from twin.connection import CONNECTION, connection_records
 from twin.feature import Feature, RecordDraft
-from twin.intake import Batch, Taken, take_places
+from twin.intake import take_places
 from twin.query import Query
 from twin.store import Transaction
 

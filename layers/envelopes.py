@@ -4,8 +4,8 @@ import base64
 import gzip
 from collections.abc import Iterator, Mapping
 
+from twin.batch import Batch
 from twin.feature import Feature
-from twin.intake import Batch
 from twin.query import Query
 from twin.store import Store, Transaction
 

@@ -1,66 +1,25 @@
-"""What importers read becomes places and records: matched first, minted last, all in one transaction."""
+"""What importers read becomes places: matched first, minted last, all in one transaction."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 
 import numpy as np
 import shapely
 
 from gis.errors import BadInput, Conflict
-from twin.difference import Change, change_of
+from twin.batch import Batch, Taken, announce, end, put, standing_in
 from twin.feature import Feature, PlaceDraft, RecordDraft
 from twin.geocode import with_address
-from twin.locate import Locator
 from twin.matching import Doubt
 from twin.minting import building_codes, derive_grid, is_building_sized, mint_spaces, storey_key, unit_key
 from twin.query import Query
 from twin.recognise import Recognition, recognise
+from twin.records import add_records
 from twin.review import close, draft_of, pending, record_of
-from twin.store import Descent, Identifier, NewEvent, Transaction
-
-IMPORT_SOURCE = "lifang:import"
-"""Source of the events that tell of imports; their ``source_seq`` is the batch."""
+from twin.store import Descent, Identifier, Transaction
 
 _CHILDREN = ("unit", "storey", "space")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """One import.
-
-    Attributes:
-        id: Unique; its event in the log bears it.
-        source: Name of the file or system.
-        at: When it is taken in, UTC.
-        fingerprint: Tells the file and what was asked of it; the same again changes nothing.
-    """
-
-    id: str
-    community: str
-    source: str
-    at: datetime
-    fingerprint: str | None = None
-
-
-@dataclass(slots=True)
-class Taken:
-    """What an import did.
-
-    Attributes:
-        counts: ``added``, ``changed``, ``unchanged``, ``ended`` → number of features, per layer.
-        codes: Key of each place draft → its space code.
-        problems: What could not be done, one sentence each.
-        changes: Every place and record that is different now.
-        doubtful: Records of the doubts that wait for a decision.
-    """
-
-    counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    codes: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    doubtful: list[Feature] = field(default_factory=list)
 
 
 def take_places(
@@ -81,7 +40,7 @@ def take_places(
         batch: The import.
         decided: Draft key → code or ``new``, where a person has decided.
         records: Given the code of each draft key, the records at these places, by layer; taken in as
-            :func:`take_records` does.
+            :func:`twin.records.take_records` does.
 
     Raises:
         Conflict: ``import.doubtful_building`` for a model whose building may be one already there.
@@ -89,8 +48,8 @@ def take_places(
     """
     taken = _PlaceIntake(transaction, drafts, batch, decided or {}).run()
     for layer, found in (records(taken.codes) if records else {}).items():
-        _take_records(transaction, layer, found, batch, taken)
-    _announce(transaction, taken, batch)
+        add_records(transaction, layer, found, batch, taken)
+    announce(transaction, taken, batch)
     return taken
 
 
@@ -107,58 +66,8 @@ def decide(transaction: Transaction, review: str, choice: str, by: str, batch: B
     code = taken.codes[draft.key]
     taken.counts[record.layer]["ended"] += 1
     taken.changes.append(close(transaction, record, code, by, batch.at))
-    _announce(transaction, taken, own)
+    announce(transaction, taken, own)
     return code
-
-
-def take_records(transaction: Transaction, layer: str, drafts: Iterable[RecordDraft], batch: Batch) -> Taken:
-    """Store records of a layer at their places; records of the same source that are missing now are ended."""
-    taken = Taken()
-    _take_records(transaction, layer, list(drafts), batch, taken)
-    _announce(transaction, taken, batch)
-    return taken
-
-
-def _take_records(
-    transaction: Transaction, layer: str, drafts: Sequence[RecordDraft], batch: Batch, taken: Taken
-) -> None:
-    standing = {old.id: old for old in _of(transaction, batch.community, layer)}
-    locator = locator_of(transaction, batch.community) if drafts else Locator((), {})
-    seen, lost = set(), Counter[str]()
-    for draft in drafts:
-        located = locator.locate(draft)
-        lost.update([located.problem] if located.problem else [])
-        seen.add(draft.id)
-        feature = Feature(
-            layer=layer,
-            id=draft.id,
-            community=batch.community,
-            name=draft.name,
-            place=located.place,
-            storey=located.storey,
-            z_min_m=draft.height_m,
-            z_max_m=draft.height_m,
-            geometry=draft.geometry,
-            attributes=draft.attributes,
-            source=batch.source,
-            source_element=None if draft.row is None else str(draft.row),
-            batch=batch.id,
-        )
-        _put(transaction, feature, standing.get(draft.id), taken)
-    gone = [old for old in standing.values() if old.source == batch.source and old.id not in seen]
-    _end(transaction, gone, batch, taken)
-    taken.problems += [f"{problem} ({count} records)" for problem, count in lost.most_common(20)]
-
-
-def locator_of(transaction: Transaction, community: str) -> Locator:
-    """Return a locator over the community's places."""
-    places = [place for layer in ("building", *_CHILDREN) for place in _of(transaction, community, layer)]
-    numbers: dict[str, str] = {}
-    for place in places:
-        number = place.attributes.get("building_no") if place.layer == "building" else None
-        if number is not None:
-            numbers[str(number)] = place.id
-    return Locator(places, numbers)
 
 
 class _PlaceIntake:
@@ -179,7 +88,7 @@ class _PlaceIntake:
 
     def run(self) -> Taken:
         buildings = [draft for draft in self._drafts.values() if draft.kind == "building"]
-        standing = {place.id: place for place in _of(self._transaction, self._batch.community, "building")}
+        standing = {place.id: place for place in standing_in(self._transaction, self._batch.community, "building")}
         found = recognise(self._transaction, buildings, standing, self._decided)
         for key, doubt in found.doubts.items():
             self._queue(self._drafts[key], doubt)
@@ -204,7 +113,7 @@ class _PlaceIntake:
                 candidates=[one.key for one in doubt.candidates],
             )
         record = record_of(draft, doubt, self._batch.community, self._batch.source, self._batch.id)
-        _put(self._transaction, record, self._transaction.current(record.layer, record.id), self._taken)
+        put(self._transaction, record, self._transaction.current(record.layer, record.id), self._taken)
         self._taken.doubtful.append(record)
         self._taken.problems.append(f"{draft.name or draft.key} may be {names}; it waits in the review queue")
 
@@ -218,7 +127,7 @@ class _PlaceIntake:
             for code in absorbed:
                 self._transaction.descend(Descent(self._batch.community, code, kept, "merge", at))
                 inside = self._transaction.find(Query(layers=("building", *_CHILDREN), within=code)).features
-                _end(self._transaction, inside, self._batch, self._taken)
+                end(self._transaction, inside, self._batch, self._taken)
 
     def _root(self, draft: PlaceDraft) -> str:
         """Return the key of the building draft above."""
@@ -280,7 +189,7 @@ class _PlaceIntake:
             for place in found
             if place.id not in seen and (place.source == self._batch.source or (modelled and _derived(place)))
         ]
-        _end(self._transaction, gone, self._batch, self._taken)
+        end(self._transaction, gone, self._batch, self._taken)
 
     def _coded(
         self,
@@ -390,7 +299,7 @@ class _PlaceIntake:
         )
 
     def _store(self, feature: Feature, draft: PlaceDraft, standing: Feature | None) -> None:
-        _put(self._transaction, feature, standing, self._taken)
+        put(self._transaction, feature, standing, self._taken)
         self._taken.codes[draft.key] = feature.id
         for scheme, value in draft.identifiers.items():
             self._transaction.identify(
@@ -407,44 +316,3 @@ def _has_area(draft: PlaceDraft) -> bool:
 def _derived(place: PlaceDraft | Feature) -> bool:
     """Tell whether a place was made up from numbers or from its parts, not stated by a model."""
     return place.attributes.get("derived") is True
-
-
-def _of(transaction: Transaction, community: str, layer: str) -> list[Feature]:
-    return [found for found in transaction.find(Query(layers=(layer,))).features if found.community == community]
-
-
-def _put(transaction: Transaction, feature: Feature, standing: Feature | None, taken: Taken) -> None:
-    if not transaction.put(feature):
-        taken.counts[feature.layer]["unchanged"] += 1
-        return
-    taken.counts[feature.layer]["added" if standing is None else "changed"] += 1
-    taken.changes.append(change_of(standing, feature))
-
-
-def _end(transaction: Transaction, gone: Iterable[Feature], batch: Batch, taken: Taken) -> None:
-    for old in gone:
-        transaction.end(old.layer, old.id, batch.at)
-        taken.changes.append(Change(old.layer, old.id, old.name, "ended", {}))
-        taken.counts[old.layer]["ended"] += 1
-
-
-def _announce(transaction: Transaction, taken: Taken, batch: Batch) -> None:
-    """Tell the log which layers changed, so that every open map fetches them anew."""
-    changed = sorted(layer for layer, counts in taken.counts.items() if set(counts) - {"unchanged"})
-    if changed:
-        transaction.append(
-            NewEvent(
-                kind="change",
-                community=batch.community,
-                subject=batch.source,
-                source=IMPORT_SOURCE,
-                source_seq=batch.id,
-                occurred_at=batch.at,
-                body={
-                    "layers": changed,
-                    "batch": batch.id,
-                    "counts": {layer: dict(taken.counts[layer]) for layer in changed},
-                    "fingerprint": batch.fingerprint,
-                },
-            )
-        )

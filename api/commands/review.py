@@ -7,7 +7,8 @@ from getpass import getuser
 from typing import Any
 
 from api.commands.common import add_store, opened, settings
-from twin.intake import Batch, decide
+from twin.batch import Batch
+from twin.intake import decide
 from twin.review import waiting
 
 

@@ -17,8 +17,9 @@ from api.import_log import import_done, imports, undo_import
 from api.spool import ENDED
 from api.state import Here, Services
 from twin import review
+from twin.batch import Batch
 from twin.feature import Feature
-from twin.intake import Batch, decide
+from twin.intake import decide
 
 router = APIRouter(tags=["imports"])
 _LOOK_S = 0.1

@@ -14,8 +14,9 @@ from bim_import import reader
 from layers.catalogue import load_catalogue
 from tests.api.conftest import serving
 from tests.api.models import model
+from twin.batch import Batch
 from twin.feature import PlaceDraft
-from twin.intake import Batch, take_places
+from twin.intake import take_places
 
 AT = "120.2,30.3"
 BUSY = ("queued", "reading", "committing")

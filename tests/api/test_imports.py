@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 import shapely
 
+from twin.batch import Batch
 from twin.feature import PlaceDraft
-from twin.intake import Batch, take_places
+from twin.intake import take_places
 
 HOUSE = shapely.box(120.2, 30.3, 120.2004, 30.3002)
 OTHER = shapely.box(120.20025, 30.3, 120.20065, 30.3002)

@@ -6,8 +6,9 @@ import pytest
 import shapely
 
 from api.__main__ import main
+from twin.batch import Batch
 from twin.feature import Feature, PlaceDraft
-from twin.intake import Batch, take_places
+from twin.intake import take_places
 
 HOUSE = shapely.box(120.2, 30.3, 120.2004, 30.3002)
 SHED = shapely.box(120.21, 30.3, 120.2102, 30.3001)

@@ -19,9 +19,10 @@ from layers.alarm.desk import KINDS
 from layers.catalogue import load_catalogue
 from layers.device.types import load_device_types
 from layers.ingest import Ingest
+from twin.batch import Batch
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature, PlaceDraft
-from twin.intake import Batch, take_places
+from twin.intake import take_places
 from twin.query import Query
 
 DAY = datetime(2026, 11, 21, tzinfo=UTC)

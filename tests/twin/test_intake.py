@@ -13,10 +13,12 @@ from gis.errors import BadInput, Conflict, NotFound
 from layers.catalogue import load_catalogue
 from layers.storeys import with_synthetic
 from twin import review
+from twin.batch import Batch
 from twin.embedded import EmbeddedStore
 from twin.feature import PlaceDraft, RecordDraft
-from twin.intake import Batch, decide, take_places, take_records
+from twin.intake import decide, take_places
 from twin.query import Query
+from twin.records import take_records
 from twin.spacecode import SpaceCode
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
