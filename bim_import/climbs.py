@@ -11,7 +11,6 @@ import shapely
 import yaml
 from shapely.geometry.base import BaseGeometry
 
-from bim_import import kernel
 from bim_import.draughtsman import Draughtsman
 from bim_import.footprint import Floats
 from bim_import.names import clean
@@ -41,10 +40,7 @@ class Climbs:
         self._things = [(thing, kind) for thing in self._candidates() if (kind := _kind(thing))]
         parts = {thing.id(): _parts(thing) for thing, _ in self._things}
         wanted = {part.id(): part for some in parts.values() for part in some}
-        meshes = {
-            mesh.product: mesh.points[np.unique(mesh.faces)]
-            for mesh in kernel.meshes(desk.model, list(wanted.values()), _silent)
-        }
+        meshes = {mesh.product: mesh.points[np.unique(mesh.faces)] for mesh in desk.meshes(list(wanted.values()))}
         self._points = {
             number: np.concatenate(found)
             for number, some in parts.items()
@@ -198,7 +194,3 @@ def _words() -> Mapping[str, Mapping[str, list[str]]]:
         files("bim_import").joinpath("data/connections.yaml").read_text("utf-8")
     )
     return table
-
-
-def _silent(_share: float) -> None:
-    """Stairs are meshed in no time."""

@@ -11,7 +11,6 @@ import ifcopenshell.util.element
 import shapely
 import yaml
 
-from bim_import import kernel
 from bim_import.device_draft import DeviceDraft, Unmatched
 from bim_import.draughtsman import Draughtsman
 from bim_import.names import clean
@@ -147,7 +146,7 @@ def _positions(desk: Draughtsman, things: list[Any]) -> dict[int, tuple[float, f
     shared = Counter(tuple(round(value, 2) for value in at) for at in placed.values() if at)
     found = {number: at for number, at in placed.items() if at and shared[tuple(round(v, 2) for v in at)] == 1}
     unclear = [thing for thing in things if thing.id() not in found]
-    for mesh in kernel.meshes(desk.model, unclear, lambda _share: None):
+    for mesh in desk.meshes(unclear):
         low, high = mesh.points.min(axis=0), mesh.points.max(axis=0)
         x, y, z = ((low + high) / 2).tolist()
         found[mesh.product] = (x, y, z)

@@ -1,6 +1,6 @@
 """What the drawing of places shares: the model, its tree, its frame, and the bodies of what was meshed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,12 +37,15 @@ class Body:
 class Draughtsman:
     """Draws the places of one model."""
 
-    def __init__(self, model: Any, tree: Tree, units: Units, frame: Frame, file_stem: str) -> None:
+    def __init__(
+        self, model: Any, tree: Tree, units: Units, frame: Frame, file_stem: str, caution: Caution | None = None
+    ) -> None:
         self.model = model
         self.tree = tree
         self.units = units
         self.frame = frame
         self.file_stem = file_stem
+        self._caution = caution or Caution()
         self.notices = Notices()
         self.properties = PropertyReader(units)
         things = [branch.thing for building in tree.buildings for branch in building.levels]
@@ -52,23 +55,25 @@ class Draughtsman:
         self.homes: dict[str, str] = {}
         """Key of a level → key of the storey that it is, or is part of."""
 
-    def shape(self, progress: Callable[[str, float], None], caution: Caution) -> None:
+    def shape(self, progress: Callable[[str, float], None]) -> None:
         """Mesh the spaces, then the envelope, and doors and windows that close gaps between walls without rooms."""
         branches = [branch for building in self.tree.buildings for branch in building.branches]
         spaces = [space for branch in branches for space in branch.spaces]
-        self._mesh(spaces, "spaces", _outlined, progress, caution)
+        self._mesh(spaces, "spaces", _outlined, progress)
         # Models without walls may give the building and its levels a body of their own.
         levels = [level.thing for building in self.tree.buildings for level in building.levels]
         wholes = [*levels, *(building.thing for building in self.tree.buildings)]
-        self._mesh(wholes, "outlines", _outlined, progress, caution)
-        self._mesh(
-            [element for branch in branches for element in branch.elements], "envelope", _light, progress, caution
-        )
-        self._mesh([filling for branch in branches for filling in branch.fillings], "gaps", _body, progress, caution)
-        self._note_skipped(caution)
+        self._mesh(wholes, "outlines", _outlined, progress)
+        self._mesh([element for branch in branches for element in branch.elements], "envelope", _light, progress)
+        self._mesh([filling for branch in branches for filling in branch.fillings], "gaps", _body, progress)
+        self._note_skipped()
         self._drop_placeholders(spaces)
         for building in self.tree.buildings:
             self._drop_displaced(building)
+
+    def meshes(self, things: Sequence[Any], done: Callable[[float], None] = lambda _: None) -> Iterator[kernel.Mesh]:
+        """Yield the meshes of things, as carefully as earlier readings of the file taught."""
+        return kernel.meshes(self.model, things, done, self._caution)
 
     def _mesh(
         self,
@@ -76,13 +81,12 @@ class Draughtsman:
         stage: str,
         body_of: Callable[[kernel.Mesh], Body],
         progress: Callable[[str, float], None],
-        caution: Caution,
     ) -> None:
-        for mesh in kernel.meshes(self.model, things, lambda share: progress(stage, share), caution):
+        for mesh in self.meshes(things, lambda share: progress(stage, share)):
             self.bodies[mesh.product] = body_of(mesh)
 
-    def _note_skipped(self, caution: Caution) -> None:
-        for number in sorted(caution.skipped):
+    def _note_skipped(self) -> None:
+        for number in sorted(self._caution.skipped):
             self.notices.add(
                 "ifc.product_skipped", "The geometry of products cannot be computed; they were left out.",
                 "Draw them anew, or export the model without them.", self.model.by_id(number),

@@ -55,14 +55,12 @@ class Caution:
         self.trying(())
 
 
-def meshes(
-    model: Any, products: Sequence[Any], done: Callable[[float], None], caution: Caution | None = None
-) -> Iterator[Mesh]:
+def meshes(model: Any, products: Sequence[Any], done: Callable[[float], None], caution: Caution) -> Iterator[Mesh]:
     """Yield the mesh of every product that has one; openings are left filled, they do not change a plan."""
     wanted = {product.id(): product for product in products if product.Representation is not None}
     total = max(len(wanted), 1)
     for kernel in _KERNELS:
-        for batch in (caution or Caution()).batches(list(wanted.values())):
+        for batch in caution.batches(list(wanted.values())):
             for mesh in _pass(model, batch, kernel):
                 if wanted.pop(mesh.product, None) is not None:
                     done(1 - len(wanted) / total)

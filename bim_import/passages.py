@@ -9,7 +9,6 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from bim_import import kernel
 from bim_import.draughtsman import Draughtsman
 from bim_import.footprint import Floats
 from bim_import.names import clean
@@ -80,9 +79,7 @@ class Passages:
         self._gaps = [hole for hole in desk.model.by_type("IfcOpeningElement") if _passable(hole)]
         bare = [door for door in self._doors if door.id() not in self._holes]
         wanted = [*self._holes.values(), *self._gaps, *bare]
-        self._points = {
-            mesh.product: mesh.points[np.unique(mesh.faces)] for mesh in kernel.meshes(desk.model, wanted, _silent)
-        }
+        self._points = {mesh.product: mesh.points[np.unique(mesh.faces)] for mesh in desk.meshes(wanted)}
 
     def of(self, building: Building) -> Iterator[ConnectionDraft]:
         """Yield the doors, openings and open edges between the rooms of a building."""
@@ -281,7 +278,3 @@ def _edge(one: Room, other: Room) -> BaseGeometry | None:
 def _longest(edge: BaseGeometry) -> BaseGeometry:
     parts: list[BaseGeometry] = list(shapely.get_parts(shapely.line_merge(edge)))
     return max(parts, key=lambda part: part.length)
-
-
-def _silent(_share: float) -> None:
-    """Doors are meshed in no time."""

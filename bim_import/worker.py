@@ -85,8 +85,8 @@ def read(
     if found.frame is None:
         found = _recalled(found, *recall(remembered, path.stem, names))
     frame, georeference, doubts = _position(found, units, true_north(opened.model), path.name)
-    desk = Draughtsman(opened.model, tree, units, frame, path.stem)
-    desk.shape(_paced(progress), caution or Caution())
+    desk = Draughtsman(opened.model, tree, units, frame, path.stem, caution)
+    desk.shape(_paced(progress))
     progress("places", 0.0)
     places = draw_places(desk)
     connections = connections_of(desk, places)

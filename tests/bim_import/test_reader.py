@@ -126,6 +126,21 @@ def test_a_product_that_takes_the_kernel_down_is_left_out_and_named_and_the_rest
     assert sum(envelope.elements for envelope in imported.envelope) == 3
 
 
+@pytest.mark.parametrize("kind", ["IfcStair", "IfcDoor", "IfcSensor"])
+def test_what_connects_or_measures_is_left_out_alike(house, tmp_path, kind):
+    drawn = house()
+    level = drawn.storey(drawn.building(), "1层", 0.0)
+    drawn.space(level, "0101")
+    sound, bad = (drawn.element(kind, level, (0, 0, 0), (1, 1, 3)) for _ in range(2))
+    for one in (sound, bad) if kind == "IfcSensor" else ():
+        one.PredefinedType = "SMOKESENSOR"
+    bad.ObjectPlacement.PlacementRelTo = bad.ObjectPlacement
+    imported = read_ifc(drawn.write(tmp_path / "flawed.ifc"), at=AT)
+    skipped = [notice for notice in imported.receipt.warnings if notice.code == "ifc.product_skipped"]
+    assert [notice.global_ids for notice in skipped] == [(bad.GlobalId,)]
+    assert [device.key for device in imported.devices] == ([sound.GlobalId] if kind == "IfcSensor" else [])
+
+
 def test_a_product_that_takes_the_kernel_down_does_not_stretch_the_time_allowed(flawed):
     path, _ = flawed("cut out of itself")
     assert fault_of(path, time_limit_s=4.0).code == "ifc.timeout"
