@@ -9,9 +9,11 @@ from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
 
 from api import geojson
+from api.analysis.meeting import area_around
 from api.finding import place_key
 from api.parameters import box, held_point, integers, numbers, pairs, polygon, words
 from api.view import Seen
+from twin.query import Page
 
 router = APIRouter(tags=["query"])
 
@@ -39,11 +41,23 @@ def query(
     z_min: Annotated[float | None, Parameter(description="Only what reaches above this height, metres.")] = None,
     z_max: Annotated[float | None, Parameter(description="Only what begins below this height, metres.")] = None,
     filter: Filters = [],  # noqa: A002, B006  the parameter's name on the wire; FastAPI copies it
+    intersects: Annotated[
+        str | None, Parameter(description="Another layer: what meets one of its features.", examples=["shelter"])
+    ] = None,
+    intersects_m: Annotated[
+        float, Parameter(ge=0, le=10_000, description="So near to one of them is enough, metres.")
+    ] = 0,
+    intersects_filter: Annotated[list[str], Parameter(description="field:value of the other layer.")] = [],  # noqa: B006
     limit: Annotated[int, Parameter(description="Page size, 1 to 10000.")] = 100,
     cursor: Annotated[str | None, Parameter(description="next of the page before.")] = None,
 ) -> Response:
     """Return the features that meet all conditions as GeoJSON, with ``matched``, ``returned`` and ``next``."""
     shape, height_m = (polygon(area, "area"), None) if point is None else held_point(area, point)
+    if intersects is not None:
+        others = area_around(seen, intersects, pairs(intersects_filter, "intersects_filter"), intersects_m)
+        shape = others if shape is None else shape.intersection(others)
+        if shape.is_empty:
+            return Response(geojson.collection_json(Page((), 0, None)), media_type=geojson.MEDIA_TYPE)
     question = seen.query(
         *words(layers),
         ids=words(ids),

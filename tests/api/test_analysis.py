@@ -170,3 +170,16 @@ def test_alarms_are_counted_as_often_as_they_were_raised_and_beside_an_earlier_t
     assert first["total"]["handled_share"] == 0.5
     assert later["groups"][0]["key"] == "12", "hours are Shanghai's"
     assert (later["total"]["count"], later["before"]["total"]["count"], later["change"]) == (1, 2, -1)
+
+
+def test_features_of_one_layer_that_meet_another_are_those_that_shapely_finds(town):
+    def ask(**parameters):
+        answer = town.client.get("/v1/query", params={"layers": "building", **parameters}).json()
+        return {feature["id"] for feature in answer["features"]}
+
+    assert ask(intersects="device") == {LEFT}
+    assert ask(intersects="hydrant") == set()
+    assert ask(intersects="hydrant", intersects_m=79) == set()
+    assert ask(intersects="hydrant", intersects_m=81) == {RIGHT}
+    assert ask(intersects="device", intersects_filter="device_type:camera_dome") == set()
+    assert ask(intersects="device", area=BOXES[1].wkt) == set()
