@@ -9,6 +9,7 @@ from typing import Any
 import ifcopenshell.util.element
 import yaml
 
+from bim_import.entity import attribute
 from bim_import.names import clean, is_placeholder
 from bim_import.properties import PropertyReader, Stated
 from bim_import.units import Units
@@ -70,9 +71,9 @@ def _lift(stated: Iterable[Stated], kind: str, units: Units) -> dict[str, Any]:
     for one in stated:
         by_name.setdefault(one.name.lower(), one)
     lifted = {}
-    for attribute, rule in _rules()[kind].items():
+    for field_name, rule in _rules()[kind].items():
         said = next((by_name[name.lower()] for name in rule["names"] if name.lower() in by_name), None)
-        lifted[attribute] = None if said is None else _typed(said, kind, attribute, units)
+        lifted[field_name] = None if said is None else _typed(said, kind, field_name, units)
     return {name: value for name, value in lifted.items() if value is not None}
 
 
@@ -94,23 +95,23 @@ def _typed(stated: Stated, kind: str, attribute: str, units: Units) -> Any:
 def _classification(thing: Any) -> list[dict[str, str]]:
     """Return systems, codes and titles; the code is ``Identification`` in IFC4, ``ItemReference`` in IFC2X3."""
     codes = []
-    for relation in getattr(thing, "HasAssociations", ()):
+    for relation in attribute(thing, "HasAssociations") or ():
         if relation.is_a("IfcRelAssociatesClassification"):
             reference = relation.RelatingClassification
-            code = getattr(reference, "Identification", None) or getattr(reference, "ItemReference", None)
-            if code or getattr(reference, "Name", None):
-                texts = {"system": _system(reference), "code": code, "title": getattr(reference, "Name", None)}
+            code = attribute(reference, "Identification") or attribute(reference, "ItemReference")
+            if code or attribute(reference, "Name"):
+                texts = {"system": _system(reference), "code": code, "title": attribute(reference, "Name")}
                 codes.append({name: clean(text) or "" for name, text in texts.items()})
     return codes
 
 
 def _system(reference: Any) -> str | None:
     """Return the name of the classification at the root of nested references."""
-    source, seen = getattr(reference, "ReferencedSource", None), {reference.id()}
+    source, seen = attribute(reference, "ReferencedSource"), {reference.id()}
     while source is not None and source.is_a("IfcClassificationReference") and source.id() not in seen:
         seen.add(source.id())
         source = source.ReferencedSource
-    return getattr(source, "Name", None)
+    return clean(attribute(source, "Name"))
 
 
 def address_of(building: Any) -> dict[str, str | None]:
@@ -126,5 +127,5 @@ def address_of(building: Any) -> dict[str, str | None]:
 @lru_cache
 def _rules() -> dict[str, Any]:
     text = files("bim_import").joinpath("data/property_names.yaml").read_text(encoding="utf-8")
-    rules: dict[str, Any] = yaml.safe_load(text)
+    rules: dict[str, Any] = yaml.load(text, yaml.CSafeLoader)
     return rules

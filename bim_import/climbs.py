@@ -12,6 +12,7 @@ import yaml
 from shapely.geometry.base import BaseGeometry
 
 from bim_import.draughtsman import Draughtsman
+from bim_import.entity import attribute
 from bim_import.footprint import Floats
 from bim_import.names import clean
 from bim_import.passages import safety_of
@@ -136,7 +137,7 @@ def _kind(thing: Any) -> str | None:
     """Return the kind of connection; IFC2X3 says ``OperationType`` what later schemas call ``PredefinedType``."""
     if not thing.is_a("IfcTransportElement"):
         return _KINDS["IfcRamp" if thing.is_a("IfcRamp") else "IfcStair"]
-    stated = getattr(thing, "PredefinedType", None) or getattr(thing, "OperationType", None)
+    stated = attribute(thing, "PredefinedType") or attribute(thing, "OperationType")
     return _TRANSPORT.get(stated or "")
 
 
@@ -190,7 +191,7 @@ def _called(name: str, words: Mapping[str, list[str]]) -> bool:
 
 @cache
 def _words() -> Mapping[str, Mapping[str, list[str]]]:
-    table: Mapping[str, Mapping[str, list[str]]] = yaml.safe_load(
-        files("bim_import").joinpath("data/connections.yaml").read_text("utf-8")
+    table: Mapping[str, Mapping[str, list[str]]] = yaml.load(
+        files("bim_import").joinpath("data/connections.yaml").read_text("utf-8"), yaml.CSafeLoader
     )
     return table

@@ -13,6 +13,7 @@ import yaml
 
 from bim_import.device_draft import DeviceDraft, Unmatched
 from bim_import.draughtsman import Draughtsman
+from bim_import.entity import attribute
 from bim_import.names import clean
 from bim_import.rooms import Building, buildings_of
 from bim_import.statements import placement_origin_m
@@ -109,9 +110,9 @@ def _by_type(model: Any, name: str) -> Iterable[Any]:
 def _said(thing: Any, *, sure: bool) -> _Said:
     kind: Any = ifcopenshell.util.element.get_type(thing)
     of_type = None if kind is None or kind == thing else kind.is_a().removesuffix("Type").removesuffix("Style")
-    stated = [getattr(one, "PredefinedType", None) for one in (thing, kind) if one is not None]
+    stated = [attribute(one, "PredefinedType") for one in (thing, kind)]
     predefined = next((one for one in stated if one and one not in ("NOTDEFINED", "USERDEFINED")), None)
-    texts = [thing.Name, getattr(thing, "ObjectType", None), getattr(kind, "Name", None), thing.Description]
+    texts = [thing.Name, attribute(thing, "ObjectType"), attribute(kind, "Name"), thing.Description]
     known = [text for one in texts if (text := clean(one))]
     classes = (thing.is_a(), *([of_type] if of_type else []))
     label = " ".join(part for part in (classes[-1], predefined, known[0].split(":")[0] if known else None) if part)
@@ -135,7 +136,7 @@ def _number(desk: Draughtsman, thing: Any) -> str | None:
     stated = desk.properties.value(thing, *_NUMBERS)
     if stated not in (None, ""):
         return str(stated).strip()
-    tag = clean(getattr(thing, "Tag", None))
+    tag = clean(attribute(thing, "Tag"))
     is_counter = tag is None or (tag.isdigit() and len(tag) < 12) or len(tag) >= 32 or tag == thing.GlobalId
     return None if is_counter else tag
 
@@ -172,5 +173,5 @@ def _room(desk: Draughtsman, thing: Any, building: Building, at: tuple[float, fl
 @cache
 def _rules() -> list[dict[str, Any]]:
     text = files("bim_import").joinpath("data/device_types.yaml").read_text("utf-8")
-    rules: list[dict[str, Any]] = yaml.safe_load(text)
+    rules: list[dict[str, Any]] = yaml.load(text, yaml.CSafeLoader)
     return rules

@@ -256,7 +256,7 @@ def default_place(lon_deg: float, lat_deg: float) -> str | None:
 @lru_cache
 def _default_places() -> tuple[dict[str, Any], ...]:
     text = files("bim_import").joinpath("data/default_places.yaml").read_text(encoding="utf-8")
-    return tuple(yaml.safe_load(text))
+    return tuple(yaml.load(text, yaml.CSafeLoader))
 
 
 def _unit_inside(crs: pyproj.CRS, stated: MapConversion) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 import ifcopenshell.util.element
 
 from bim_import.draughtsman import Draughtsman
+from bim_import.entity import attribute
 from bim_import.names import clean
 from bim_import.tree import BuildingTree, ancestors
 
@@ -74,8 +75,8 @@ _COMPOUNDS = {
 
 
 def _name(one: Any) -> str:
-    material = getattr(one, "Material", one)
-    return clean(getattr(material, "Name", None)) or ""
+    material = one if one is None or one.is_a("IfcMaterial") else attribute(one, "Material")
+    return clean(attribute(material, "Name")) or ""
 
 
 def _thickness_m(layer: Any, length_m: float) -> float | None:

@@ -89,7 +89,7 @@ def clean(text: str | None) -> str | None:
     ('Küche', None, None)
     """
     stripped = " ".join((text or "").split())
-    if not any("\x80" <= character <= "\xff" for character in stripped):
+    if stripped.isascii() or not any("\x80" <= character <= "\xff" for character in stripped):
         return stripped or None
     try:
         return _decode_legacy(stripped.encode("latin-1"))

@@ -10,6 +10,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from bim_import.draughtsman import Draughtsman
+from bim_import.entity import attribute
 from bim_import.footprint import Floats
 from bim_import.names import clean
 from bim_import.rooms import Building, Room
@@ -230,12 +231,12 @@ def safety_of(desk: Draughtsman, element: Any) -> dict[str, bool]:
 
 
 def _hole(door: Any) -> Any:
-    return next((rel.RelatingOpeningElement for rel in getattr(door, "FillsVoids", None) or ()), None)
+    return next((rel.RelatingOpeningElement for rel in attribute(door, "FillsVoids") or ()), None)
 
 
 def _passable(hole: Any) -> bool:
     """Tell whether an opening may be one to walk through: through a wall, with nothing in it."""
-    if hole.HasFillings or getattr(hole, "PredefinedType", None) == "RECESS":
+    if hole.HasFillings or attribute(hole, "PredefinedType") == "RECESS":
         return False
     return any(rel.RelatingBuildingElement.is_a("IfcWall") for rel in hole.VoidsElements or ())
 

@@ -7,6 +7,7 @@ from typing import Any
 import ifcopenshell.util.element
 import ifcopenshell.util.placement
 
+from bim_import.entity import attribute
 from bim_import.frame import crs_of
 from bim_import.georef import MapConversion, SitePosition
 from bim_import.units import unit_size
@@ -82,8 +83,8 @@ def _coordinate_operations(model: Any, length_m: float) -> Iterator[MapConversio
         return
     for stated in model.by_type("IfcCoordinateOperation"):
         target, source = stated.TargetCRS, f"{stated.is_a()} #{stated.id()}"
-        crs: dict[str, Any] = {"crs_name": _crs_name(target), "vertical_datum": getattr(target, "VerticalDatum", None)}
-        unit = getattr(target, "MapUnit", None)
+        crs: dict[str, Any] = {"crs_name": _crs_name(target), "vertical_datum": attribute(target, "VerticalDatum")}
+        unit = attribute(target, "MapUnit")
         map_unit_m = unit_size(unit) if unit else None
         if stated.is_a("IfcMapConversion"):
             yield MapConversion(
@@ -94,7 +95,7 @@ def _coordinate_operations(model: Any, length_m: float) -> Iterator[MapConversio
                 abscissa=1.0 if stated.XAxisAbscissa is None else stated.XAxisAbscissa,
                 ordinate=0.0 if stated.XAxisOrdinate is None else stated.XAxisOrdinate,
                 scale=_scale(stated),
-                mirrored=(getattr(stated, "FactorX", None) or 1.0) * (getattr(stated, "FactorY", None) or 1.0) < 0,
+                mirrored=(attribute(stated, "FactorX") or 1.0) * (attribute(stated, "FactorY") or 1.0) < 0,
                 map_unit_m=map_unit_m,
                 project_unit_m=length_m,
                 **crs,
@@ -134,17 +135,17 @@ def _rigid_position(stated: Any) -> SitePosition:
 
 
 def _scale(stated: Any) -> float | None:
-    factor = getattr(stated, "FactorX", None)
+    factor = attribute(stated, "FactorX")
     if factor is None:
         return None if stated.Scale is None else float(stated.Scale)
     return float(1.0 if stated.Scale is None else stated.Scale) * float(factor)
 
 
 def _crs_name(crs: Any) -> str:
-    well_known = getattr(crs, "HasCoordinateOperation", None) and getattr(crs, "WellKnownText", None)
+    well_known = attribute(crs, "HasCoordinateOperation") and attribute(crs, "WellKnownText")
     if well_known:
         return str(well_known[0].WellKnownText)
-    return str(getattr(crs, "Name", None) or "")
+    return str(attribute(crs, "Name") or "")
 
 
 def _property_sets(model: Any, length_m: float) -> Iterator[MapConversion]:

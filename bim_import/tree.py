@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from bim_import.entity import attribute
 from bim_import.names import clean
 from gis.errors import BadInput
 
@@ -171,10 +172,10 @@ def group_names(space: Any) -> Iterator[str]:
     """Yield the names of the zones and groups a space is in, and of those these are in."""
     for group in _groups_of(space):
         for one in (group, *_groups_of(group)):
-            if name := clean(one.Name) or clean(getattr(one, "LongName", None)):
+            if name := clean(one.Name) or clean(attribute(one, "LongName")):
                 yield name
 
 
 def _groups_of(thing: Any) -> list[Any]:
-    relations: Iterable[Any] = getattr(thing, "HasAssignments", None) or ()
+    relations: Iterable[Any] = attribute(thing, "HasAssignments") or ()
     return [relation.RelatingGroup for relation in relations if relation.is_a("IfcRelAssignsToGroup")]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from bim_import.entity import attribute
+
 PREFIXES = {
     "EXA": 1e18, "PETA": 1e15, "TERA": 1e12, "GIGA": 1e9, "MEGA": 1e6, "KILO": 1e3, "HECTO": 1e2, "DECA": 1e1,
     "DECI": 1e-1, "CENTI": 1e-2, "MILLI": 1e-3, "MICRO": 1e-6, "NANO": 1e-9, "PICO": 1e-12,
@@ -29,7 +31,7 @@ def read_units(model: Any) -> Units:
     declared = {}
     for assignment in model.by_type("IfcUnitAssignment")[:1]:
         # The first of a kind is the project's; odd exporters add derived ones under the same kind.
-        declared = {getattr(unit, "UnitType", None): unit for unit in reversed(assignment.Units)}
+        declared = {attribute(unit, "UnitType"): unit for unit in reversed(assignment.Units)}
     length = declared.get("LENGTHUNIT")
     length_m = 1.0 if length is None else unit_size(length)
     area, volume = declared.get("AREAUNIT"), declared.get("VOLUMEUNIT")
@@ -60,4 +62,4 @@ def unit_size(unit: Any) -> float:
 def _name(unit: Any) -> str:
     if unit.is_a("IfcSIUnit"):
         return f"{unit.Prefix or ''}{unit.Name}"
-    return str(getattr(unit, "Name", None) or unit.is_a())
+    return str(attribute(unit, "Name") or unit.is_a())
