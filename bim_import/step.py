@@ -18,6 +18,7 @@ SCHEMAS = {
 
 _SCHEMA = re.compile(rb"FILE_SCHEMA\s*\(\s*\(\s*'([^']*)'", re.IGNORECASE)
 _FAMILY = re.compile(r"(IFC4X[123]|IFC4|IFC2X[23]?)(?![0-9])")
+_DATA = re.compile(rb"\bDATA\s*;")
 _INSTANCE = re.compile(rb"(?:^|;)\s*#\d+\s*=", re.MULTILINE)
 _ROOTED_STAR = re.compile(rb"=\s*IFC\w+\s*\(\s*'[^'\r\n]{22}'[^;]*?[,(]\s*\*\s*[,)][^;]*;", re.IGNORECASE)
 _TOKEN = re.compile(rb"'(?:[^']|'')*'|\*")
@@ -87,8 +88,10 @@ def _without_preamble(data: bytes, file: str) -> tuple[bytes, list[Notice]]:
 
 
 def _check_end(data: bytes, file: str) -> None:
-    tail = data[-4096:]
-    if b"END-ISO-10303-21" in tail or b"ENDSEC" in tail[tail.rfind(b"#") :]:
+    # One that lost only its last line is whole: nothing but the end of its data stands after the last instance.
+    start = _DATA.search(data)
+    tail = data[max(start.end() if start else len(data), len(data) - 4096) :]
+    if b"END-ISO-10303-21" in data[-4096:] or b"ENDSEC" in tail[tail.rfind(b"#") + 1 :]:
         return
     raise BadInput(
         "ifc.truncated",
@@ -188,7 +191,7 @@ def _escape_strays(string: bytes) -> bytes:
 
 def rebuild_header(data: bytes, schema: str) -> bytes:
     """Return the text with a minimal header of this schema in place of one that cannot be parsed."""
-    start = re.search(rb"\bDATA\s*;", data)
+    start = _DATA.search(data)
     header = (
         "ISO-10303-21;\nHEADER;\nFILE_DESCRIPTION((''),'2;1');\n"
         f"FILE_NAME('','',(''),(''),'','','');\nFILE_SCHEMA(('{schema}'));\nENDSEC;\n"
@@ -207,7 +210,7 @@ def odd_line(data: bytes) -> int | None:
     >>> odd_line(b"DATA;\n#1=IFCWALL();\n#2147483648=IFCWALL();\n"), odd_line(b"")
     (3, None)
     """
-    start = re.search(rb"\bDATA\s*;", data)
+    start = _DATA.search(data)
     for statement in _STATEMENT.finditer(data, start.end() if start else 0):
         sound = re.match(rb"#(\d+)\s*=\s*[A-Za-z]\w*\s*\(", statement[1])
         if sound is None or int(sound[1]) >= 2**31:
