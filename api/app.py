@@ -68,8 +68,8 @@ def create_app(
         jobs: Takes uploads; the application starts and stops it. ``None`` takes none.
         clock: Returns now in UTC.
     """
-    hub = Hub(store)
     live_parts = live_part(store, types, clock, live or LiveOptions())
+    hub = Hub(store, live_parts.registry.devices)
     uploads = jobs or Jobs(store, catalogue, None, clock)
 
     @asynccontextmanager
@@ -100,6 +100,7 @@ def create_app(
         extents=Extents(access, store),
         ways=Ways(access, store),
         clock=clock,
+        public_origin=public_origin,
     )
     problems.install(app)
     for module in (

@@ -34,6 +34,7 @@ class Services:
     extents: Extents
     ways: Ways
     clock: Callable[[], datetime]
+    public_origin: str
 
 
 def services(request: Request) -> Services:

@@ -19,7 +19,7 @@ def health(here: Here) -> dict[str, Any]:
         "version": VERSION,
         "seq": here.store.last_seq(),
         "counts": counts,
-        "stream": {"subscribers": here.hub.subscribers, "resynced": here.hub.dropped},
+        "stream": here.hub.counts(),
     }
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.hub import Hub
+from api.stream.filter import Filter
+from api.stream.sent import server_sent
 from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore
 from twin.store import NewEvent
@@ -37,18 +39,16 @@ def store(tmp_path):
         (0, (), b"event: resync"),
         (1, ("alarm",), b"event: resync"),
         (2, (), b"id: 3"),
-        (0, ("observation", "alarm"), b"event: resync"),
+        (0, ("observations", "alarm"), b"event: resync"),
     ],
 )
 def test_who_resumes_before_what_was_removed_is_told_to_resync(store, after, kinds, second):
     async def first_two():
-        hub = Hub(store)
+        hub = Hub(store, dict)
         follower = asyncio.create_task(hub.run())
         async with asyncio.timeout(20):
-            while not hub._position:  # noqa: ASYNC110  the hub tells nobody that it stands
-                await asyncio.sleep(0.01)
-        async with aclosing(hub.stream(after, kinds)) as parts:
-            found = [await anext(parts), await anext(parts)]
+            async with aclosing(server_sent(hub, Filter(kinds=frozenset(kinds)), after)) as parts:
+                found = [await anext(parts), await anext(parts)]
         follower.cancel()
         await asyncio.gather(follower, return_exceptions=True)
         return found

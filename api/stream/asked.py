@@ -1,0 +1,70 @@
+"""What a subscriber asks for, as JSON or as parameters, turned into a filter."""
+
+from typing import Annotated
+
+import shapely
+from pydantic import BaseModel, ConfigDict, Field
+from shapely.geometry.base import BaseGeometry
+
+from api.finding import place_key
+from api.parameters import box, integers, polygon, words
+from api.state import Services
+from api.stream.filter import Filter
+from gis.errors import BadInput
+
+_MOST = 1000
+_Words = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=_MOST)]
+
+
+class Asked(BaseModel):
+    """Conditions, joined by *and*; one left out does not narrow."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kinds: _Words = Field(default_factory=list, description="observations, alarm, device, incident, change …")
+    layers: _Words = Field(default_factory=list, description="Layers the messages are about.")
+    place: str | None = Field(None, max_length=200, description="Space code: this place and everything in it.")
+    area: str | None = Field(None, max_length=100_000, description="Polygon, WKT, CRS84.")
+    bbox: tuple[float, float, float, float] | None = Field(None, description="west, south, east, north in degrees.")
+    storeys: Annotated[list[int], Field(max_length=_MOST)] = Field(default_factory=list)
+
+
+def from_text(
+    kinds: str | None, layers: str | None, place: str | None, area: str | None, bbox: str | None, storeys: str | None
+) -> Asked:
+    """Return what comma-separated parameters ask for."""
+    return Asked(
+        kinds=list(words(kinds)),
+        layers=list(words(layers)),
+        place=place,
+        area=area,
+        bbox=None if bbox is None else box(bbox, "bbox"),
+        storeys=list(integers(storeys, "storeys")),
+    )
+
+
+def filter_of(here: Services, asked: Asked) -> Filter:
+    """Return the filter; looks into the store for places named otherwise than by their code.
+
+    Raises:
+        NotFound: ``layer.unknown``.
+        Forbidden: ``layer.aggregate_only`` for layers about persons.
+        BadInput: ``request.parameter``, ``query.bbox``, ``code.…``.
+    """
+    for name in asked.layers:
+        here.access.check_open(here.catalogue[name])
+    area, box_ = polygon(asked.area, "area"), None if asked.bbox is None else _rectangle(asked.bbox)
+    return Filter(
+        kinds=frozenset("observations" if kind == "observation" else kind for kind in asked.kinds),
+        layers=frozenset(asked.layers),
+        place=place_key(here, asked.place),
+        area=box_ if area is None else area if box_ is None else area.intersection(box_),
+        storeys=frozenset(asked.storeys),
+    )
+
+
+def _rectangle(bbox: tuple[float, float, float, float]) -> BaseGeometry:
+    west, south, east, north = bbox
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise BadInput("query.bbox", f"{bbox} is no box.", "Write west,south,east,north in degrees.", parameter="bbox")
+    return shapely.box(west, south, east, north)
