@@ -16,6 +16,7 @@ from layers.device.presence import Watchman
 from layers.device.registry import Registry
 from layers.device.types import DeviceType
 from layers.ingest import Ingest
+from layers.moving.rounds import Patrols
 from layers.observation.decode import Clocks
 from twin.store import Store
 
@@ -51,6 +52,7 @@ class Live:
     board: Board
     duty: Duty
     watchman: Watchman
+    patrols: Patrols
     secrets: Secrets
     streams: Mapping[str, str]
 
@@ -62,6 +64,7 @@ class Live:
             if waited_s >= PRESENCE_EVERY_S:
                 waited_s = 0.0
                 await _quietly(self.watchman.tick)
+                await _quietly(self.patrols.tick)
             await asyncio.sleep(ALARMS_EVERY_S)
             waited_s += ALARMS_EVERY_S
 
@@ -77,6 +80,7 @@ def live_part(
         board=board,
         duty=Duty(store, types, policy, registry, board, clock),
         watchman=Watchman(store, policy, registry, board, clock),
+        patrols=Patrols(store, registry, policy, clock),
         secrets=Secrets(store, registry, options.keys, clock, required=options.signed),
         streams=options.streams,
     )

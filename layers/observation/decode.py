@@ -7,6 +7,7 @@ from typing import Any
 
 from gis.errors import BadInput
 from layers.device.types import DeviceType, Measure
+from layers.moving.position import PROPERTY, position_of
 from layers.observation.units import convert
 from twin.store import MOST
 
@@ -144,8 +145,8 @@ def check(observation: Observation, device_type: DeviceType) -> Observation:
     """Return the observation with its result in the catalogue's unit.
 
     Raises:
-        BadInput: ``observation.unknown_property``, ``observation.wrong_type``, ``observation.out_of_range``, and what
-            :func:`layers.observation.units.convert` raises.
+        BadInput: ``observation.unknown_property``, ``observation.wrong_type``, ``observation.out_of_range``,
+            ``position.malformed``, and what :func:`layers.observation.units.convert` raises.
 
     >>> from layers.device.types import load_device_types
     >>> seen = decode({"device": "R-1", "property": "room_temperature", "result": 300.15, "unit": "K", "source": "gw",
@@ -179,6 +180,8 @@ def check(observation: Observation, device_type: DeviceType) -> Observation:
             device=observation.device,
             field="result",
         )
+    if observation.name == PROPERTY:
+        position_of(observation.device, observation.result, observation.phenomenon_time)
     return _measured(observation, measure if kind in ("number", "count") else None)
 
 

@@ -28,6 +28,7 @@ def test_the_agreed_layers_are_all_declared():
         *("household", "resident", "staff", "population", "alarm", "review"),
         *("placement", "mapping_profile", "alarm_watch", "device_status", "device_key", "envelope"),
         *("incident", "incident_report", "incident_follow"),
+        *("patrol", "patrol_route"),
     }
 
 

@@ -1,0 +1,1 @@
+"""What moves: positions of terminals, robots and vehicles, their tracks, and patrols."""
