@@ -7,15 +7,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from gis.errors import BadInput, LifangError
+from gis.errors import BadInput, LifangError, Unauthenticated
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
     400: "Bad request",
+    401: "Not authenticated",
     403: "Forbidden",
     404: "Not found",
     409: "Conflict",
+    412: "Precondition failed",
     422: "Bad input",
+    429: "Too many requests",
     503: "Unavailable",
 }
 
@@ -29,7 +32,15 @@ def problem(request: Request, error: LifangError) -> JSONResponse:
         "title": _TITLES.get(status, "Error"),
         "status": status,
     }
-    return JSONResponse(body, status, media_type=MEDIA_TYPE)
+    return JSONResponse(body, status, media_type=MEDIA_TYPE, headers=_headers(error))
+
+
+def _headers(error: LifangError) -> dict[str, str]:
+    """Return what HTTP itself wants to be told of an error."""
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="lifang"'}
+    retry = error.facts.get("retry_after_s")
+    return {} if retry is None else {"Retry-After": str(retry)}
 
 
 def members(error: LifangError) -> dict[str, Any]:
@@ -42,8 +53,9 @@ def members(error: LifangError) -> dict[str, Any]:
 
 
 def _status(request: Request, error: LifangError) -> int:
-    # OGC API Features wants 400 for every fault of a parameter (Part 1, requirements 8 and 9).
-    return 400 if isinstance(error, BadInput) and request.scope["path"].startswith("/ogc") else error.http_status
+    # OGC API Features wants 400 for every fault of a parameter (Part 1, requirements 8 and 9), OAuth 2.0 too (5.2).
+    wanted = request.scope["path"].startswith(("/ogc", "/v1/token"))
+    return 400 if isinstance(error, BadInput) and wanted else error.http_status
 
 
 def install(app: FastAPI) -> None:

@@ -5,7 +5,10 @@
     ├── NotFound           nothing of that name at that time          404, exit 3
     ├── Forbidden          the asker may not see or do this           403, exit 4
     ├── Conflict           it contradicts what is already there       409, exit 5
-    └── Unavailable        the store, a port or a disk said no        503, exit 6
+    ├── Outdated           it has changed since the asker last saw it        412, exit 5
+    ├── Unavailable        the store, a port or a disk said no        503, exit 6
+    ├── Unauthenticated    nobody proved who asks                     401, exit 7
+    └── TooMany            more was asked than is granted             429, exit 8
 
 Each error carries a stable ``code`` (``room.fault``), one sentence of ``message``, the ``cure`` in the
 imperative, and the facts of the place where it happened (file, line, global_id, row, field, parameter).
@@ -74,3 +77,24 @@ class Unavailable(LifangError):
 
     exit_status = 6
     http_status = 503
+
+
+class Unauthenticated(LifangError):
+    """Nobody proved who asks."""
+
+    exit_status = 7
+    http_status = 401
+
+
+class TooMany(LifangError):
+    """More was asked than is granted; ``retry_after_s`` among the facts says when to come back."""
+
+    exit_status = 8
+    http_status = 429
+
+
+class Outdated(LifangError):
+    """It has changed since the asker last saw it."""
+
+    exit_status = 5
+    http_status = 412

@@ -55,6 +55,15 @@ class _Seen:
     position: tuple[float, float] | None
 
 
+@dataclass(slots=True)
+class Totals:
+    """What became of all observations since the start."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+
+
 class Ingest:
     """Takes observations of registered devices into the twin.
 
@@ -84,6 +93,7 @@ class Ingest:
         self._clocks = clocks or Clocks()
         self._registry = registry or Registry(store, types, clock)
         self._limits = self._policy.limits(types)
+        self.totals = Totals()
 
     def observe(self, items: Sequence[Any], *, only: str | None = None) -> "Future[Receipt]":
         """Take a batch; the future's receipt is given after the durable commit.
@@ -124,7 +134,17 @@ class Ingest:
             receipt.seq = max(receipt.seq, desk.seq)
             return receipt
 
-        return self._store.write(work)
+        written = self._store.write(work)
+        written.add_done_callback(self._count)
+        return written
+
+    def _count(self, written: "Future[Receipt]") -> None:
+        """Add up what is durably stored; the store's one writer calls this, so nothing is lost between two."""
+        if not written.cancelled() and written.exception() is None:
+            receipt = written.result()
+            self.totals.accepted += receipt.accepted
+            self.totals.duplicates += receipt.duplicates
+            self.totals.rejected += len(receipt.rejected)
 
     def _checked(self, item: Any, devices: Mapping[str, Feature], now: datetime, only: str | None) -> _Seen:
         observation = decode(item)
