@@ -6,7 +6,6 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,9 +14,9 @@ from typing import IO, Any
 
 from bim_import.model import Envelope, ImportedModel, Placement
 from bim_import.remembered import Remembered
+from bim_import.workers import WORKERS
 from gis.errors import BadInput, LifangError, NotFound, Unavailable
 
-_HOME = Path(__file__).resolve().parents[1]
 _WORKER = (sys.executable, "-P", "-m", "bim_import.worker")
 _FAREWELL_S = 10
 _TICK_S = 0.2
@@ -115,23 +114,17 @@ class _Reading:
 
     def _converse(self, request: Mapping[str, Any]) -> LifangError | None:
         """Let one worker read; return what ended it before it was done."""
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_HOME), os.environ.get("PYTHONPATH", "")])}
-        with (
-            tempfile.TemporaryFile() as complaints,
-            subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-                _WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, env=environment
-            ) as worker,
-        ):
+        with WORKERS.hire(_WORKER) as worker:
             try:
-                for message in _messages(worker, request, self._patience):
+                for message in _messages(worker.process, request, self._patience):
                     if self._over(message):
                         return None
-                worker.wait(_FAREWELL_S)
+                worker.process.wait(_FAREWELL_S)
             except (TimeoutError, subprocess.TimeoutExpired):
                 return _timeout(self.file)
             finally:
-                worker.kill()
-            return _death(worker.returncode, complaints, self.file)
+                worker.process.kill()
+            return _death(worker.process.wait(), worker.complaints, self.file)
 
     def _patience(self, heard: float) -> float:
         """Return until when to wait for a worker last heard at a moment: the kernel has less time for a product."""

@@ -6,6 +6,7 @@ Run as ``python -m bim_import.worker`` by ``bim_import.reader``; it may crash, h
 import json
 import os
 import resource
+import select
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ from bim_import.remembered import Remembered, recall
 from bim_import.statements import map_conversions, site_positions, true_north
 from bim_import.tree import is_global_id, read_tree
 from bim_import.units import Units, read_units
+from bim_import.workers import IDLE_S
 from gis.errors import BadInput, LifangError
 
 Progress = Callable[[str, float], None]
@@ -37,7 +39,9 @@ _PACE_S = 0.1
 def main() -> int:
     """Serve one request; a fault with a name is said on the pipe, any other ends the process."""
     speak = _speaker()
-    request = json.load(sys.stdin)
+    if not select.select([sys.stdin], [], [], IDLE_S)[0] or not (asked := sys.stdin.read()):
+        return 0  # started ahead, and nobody had a model to read
+    request = json.loads(asked)
     _limit(request)
     try:
         at = Placement(**request["at"]) if request["at"] else None
