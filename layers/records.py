@@ -1,7 +1,6 @@
 """From rows of a file to drafts the twin can take in."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from gis.read import Row
 from layers.columns import ColumnMap, map_columns
 from layers.device.types import with_family
 from layers.values import PLACE_READERS, cell_text, typed
-from twin.declaration import Layer
+from twin.declaration import FieldDeclaration, Layer
 from twin.feature import PlaceDraft, RecordDraft
 
 __all__ = ["ColumnMap", "OnProblem", "building_drafts", "map_columns", "record_drafts"]
@@ -34,11 +33,21 @@ _SHAPES = {
 _COMPLETIONS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"device": with_family}
 
 
-@dataclass(frozen=True, slots=True)
 class _Reader:
-    layer: Layer
-    columns: ColumnMap
-    on_problem: OnProblem
+    """Reads the rows of one file; what its columns mean is looked up once, not for every row."""
+
+    def __init__(self, layer: Layer, columns: ColumnMap, on_problem: OnProblem) -> None:
+        self.layer = layer
+        self.columns = columns
+        self.on_problem = on_problem
+        # An address says where, and is kept as it was written too: the twin may not know it yet.
+        addresses = [column for column, role in columns.places.items() if role == "address"]
+        self._kept = (*columns.others, *addresses)
+        self._required = [field.name for field in layer.fields if field.required]
+        name = layer.field("name")
+        # A name that is personal stays among the attributes, where it is masked.
+        self._named = name is not None and name.grade in {"P0", "P1"}
+        self._codes: dict[tuple[str, str], Any] = {}
 
     def drafts(self, rows: Iterable[Row]) -> Iterator[RecordDraft]:
         seen: dict[str, int] = {}
@@ -60,7 +69,7 @@ class _Reader:
 
     def _draft(self, row: Row) -> RecordDraft | None:
         values = self._values(row)
-        lacking = [field.name for field in self.layer.fields if field.required and field.name not in values]
+        lacking = [name for name in self._required if name not in values]
         if lacking:
             self._tell(row, "layer.no_value", f"{lacking[0]} is required; the row is left out", "", lacking[0])
             return None
@@ -68,9 +77,7 @@ class _Reader:
             return None
         where = self._where(row)
         height = where.pop("height_m", None)
-        # A name that is personal stays among the attributes, where it is masked.
-        field = self.layer.field("name")
-        name = values.pop("name", None) if field and field.grade in {"P0", "P1"} else None
+        name = values.pop("name", None) if self._named else None
         return RecordDraft(
             id=str(values.get(self.layer.id_field or "") or f"row {row.number}"),
             name=name,
@@ -87,7 +94,7 @@ class _Reader:
         for column, field in self.columns.fields.items():
             written = row.properties.get(column)
             try:
-                value = typed(field, written, self.columns.units.get(column))
+                value = self._typed(column, field, written)
             except ValueError as error:
                 self._tell(row, "layer.bad_value", f"{column}: {error}", f"Mend {column} in this row.", field.name)
                 if field.grade in {"P0", "P1"}:  # undeclared columns are not masked, so personal ones stay out
@@ -95,14 +102,17 @@ class _Reader:
                 continue
             if value is not None:
                 values[field.name] = value
-        # An address says where, and is kept as it was written too: the twin may not know it yet.
-        addresses = [column for column, role in self.columns.places.items() if role == "address"]
-        kept = {name: row.properties.get(name) for name in (*self.columns.others, *addresses)}
-        return (
-            {name: value for name, value in kept.items() if value is not None}
-            | unread
-            | {**self.columns.constants, **values}
-        )
+        cells = row.properties
+        kept = {name: cell for name in self._kept if (cell := cells.get(name)) is not None}
+        return kept | unread | {**self.columns.constants, **values}
+
+    def _typed(self, column: str, field: FieldDeclaration, cell: Any) -> Any:
+        unit = self.columns.units.get(column)
+        if not (field.values and isinstance(cell, str)):
+            return typed(field, cell, unit)
+        if (column, cell) not in self._codes:  # the same few words in every row
+            self._codes[column, cell] = typed(field, cell, unit)
+        return self._codes[column, cell]
 
     def _where(self, row: Row) -> dict[str, Any]:
         where: dict[str, Any] = {}
@@ -189,26 +199,42 @@ def building_drafts(
                 )
             )
             continue
-        drafts.append(_building(_with_ground(_with_height(record), dem)))
+        drafts.append(_building(record, dem))
     return drafts
 
 
-def _with_height(record: RecordDraft) -> RecordDraft:
+def _building(record: RecordDraft, dem: Dem | None) -> PlaceDraft:
+    attributes = {**record.attributes, **_height(record)}
+    attributes |= _ground(record, dem)
+    ground, height = attributes.get("ground_elevation_m"), attributes.get("height_m")
+    return PlaceDraft(
+        kind="building",
+        key=record.id,
+        name=record.name,
+        z_min_m=ground,
+        z_max_m=None if ground is None or height is None else ground + height,
+        geometry=record.geometry,
+        stage=attributes.pop("stage", None),
+        attributes=attributes,
+        identifiers={"building_no": str(number)} if (number := attributes.get("building_no")) else {},
+        source_element=record.id,
+    )
+
+
+def _height(record: RecordDraft) -> dict[str, Any]:
     stated, storeys = record.attributes.get("height_m"), record.attributes.get("storey_count")
     if stated is not None:
-        return _with(record, height_source="stated")
-    if storeys is None:
-        return record
-    return _with(record, height_m=storeys * _STOREY_HEIGHT_M, height_source="storeys")
+        return {"height_source": "stated"}
+    return {} if storeys is None else {"height_m": storeys * _STOREY_HEIGHT_M, "height_source": "storeys"}
 
 
-def _with_ground(record: RecordDraft, dem: Dem | None) -> RecordDraft:
+def _ground(record: RecordDraft, dem: Dem | None) -> dict[str, Any]:
     if record.attributes.get("ground_elevation_m") is not None:
-        return _with(record, ground_source="stated")
+        return {"ground_source": "stated"}
     if record.height_m is not None:
-        return _with(record, ground_elevation_m=record.height_m, ground_source="shape")
+        return {"ground_elevation_m": record.height_m, "ground_source": "shape"}
     ground = _lowest_ground(record, dem)
-    return record if ground is None else _with(record, ground_elevation_m=ground, ground_source="dem")
+    return {} if ground is None else {"ground_elevation_m": ground, "ground_source": "dem"}
 
 
 def _lowest_ground(record: RecordDraft, dem: Dem | None) -> float | None:
@@ -217,23 +243,3 @@ def _lowest_ground(record: RecordDraft, dem: Dem | None) -> float | None:
     heights = dem.elevations(*shapely.get_coordinates(record.geometry).T)
     known = heights[np.isfinite(heights)]
     return float(known.min()) if known.size else None
-
-
-def _with(record: RecordDraft, **attributes: Any) -> RecordDraft:
-    return replace(record, attributes={**record.attributes, **attributes})
-
-
-def _building(record: RecordDraft) -> PlaceDraft:
-    ground, height = record.attributes.get("ground_elevation_m"), record.attributes.get("height_m")
-    return PlaceDraft(
-        kind="building",
-        key=record.id,
-        name=record.name,
-        z_min_m=ground,
-        z_max_m=None if ground is None or height is None else ground + height,
-        geometry=record.geometry,
-        stage=record.attributes.get("stage"),
-        attributes={name: value for name, value in record.attributes.items() if name != "stage"},
-        identifiers={"building_no": str(number)} if (number := record.attributes.get("building_no")) else {},
-        source_element=record.id,
-    )

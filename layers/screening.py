@@ -29,4 +29,6 @@ def related_rows(rows: Sequence[Row], on_problem: Callable[[LifangError], None])
                 field=one.names[0],
             )
         )
+    if not left_out:
+        return list(rows)
     return [replace(row, properties=properties) for row, properties in zip(rows, kept, strict=True)]

@@ -1,6 +1,7 @@
 """Cells of planners' tables as values of the declared types."""
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -90,6 +91,8 @@ def cell_text(cell: Any) -> str:
 
 
 def _number(cell: Any, unit: str | None, column_unit: str | None) -> float:
+    if column_unit is None and type(cell) in (int, float) and math.isfinite(cell):
+        return float(cell)
     return quantity(cell_text(cell), unit, column_unit)
 
 

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from typing import Any
 
 from gis.errors import BadInput
@@ -15,6 +16,8 @@ from twin import address_words as words
 _END = "end"
 _LEFT_OUT = "is left out."
 _LEVELS = ("door_plate", "building", "unit", "storey", "room", _END)
+_PLAIN = re.compile(f"(?:[0-9A-Z#〇]|{words.CJK})*")
+"""Text that has nothing to fold."""
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212~_/\\"
 
 
@@ -67,6 +70,7 @@ class Address:
         return "".join([part for part in parts if part] + [f"{part}{mark}" for part, mark in marked if part])
 
 
+@lru_cache(maxsize=4096)  # an import reads the name of a building again for every place in it
 def normalise(text: str) -> Address:
     """Return the address that a text says, however it is written.
 
@@ -88,8 +92,9 @@ def normalise(text: str) -> Address:
     gis.errors.BadInput: address.unreadable: '?' at position 2 of '3幢?' is no part of an address. ...
     """
     address = _read(text)
+    standard = address.text()
     # What its own standard text would not say again was not understood.
-    if not address.text() or _read(address.text()) != address:
+    if not standard or (standard != text and _read(standard) != address):
         raise _unreadable(_fold(text), 0)
     return address
 
@@ -120,6 +125,8 @@ class _Item:
 
 
 def _fold(text: str) -> _Folded:
+    if _PLAIN.fullmatch(text) and not words.absent().search(text):
+        return _Folded(text, text, range(len(text)))
     letters = [
         (_folded_letter(letter, at, text), at)
         for at, whole in enumerate(text)
@@ -341,8 +348,9 @@ def _ends_with_item(name: str) -> bool:
     return any(found.end() == len(name) for _, pattern in _certain() for found in pattern.finditer(name))
 
 
-def _certain() -> list[tuple[str, re.Pattern[str]]]:
-    return [(level, pattern) for level, pattern, inner in words.marked() if level != "door_plate" and not inner]
+@cache
+def _certain() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((level, pattern) for level, pattern, inner in words.marked() if level != "door_plate" and not inner)
 
 
 def _plate_number(text: str) -> str:

@@ -1,7 +1,7 @@
 """The bookkeeping of an import: what it is, what it did, and how the twin's log hears of it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -56,13 +56,15 @@ def standing_in(transaction: Transaction, community: str, layer: str) -> list[Fe
     return [found for found in transaction.find(Query(layers=(layer,))).features if found.community == community]
 
 
-def put(transaction: Transaction, feature: Feature, standing: Feature | None, taken: Taken) -> None:
-    """Store a feature in the place of what stood, and count what that did."""
-    if not transaction.put(feature):
-        taken.counts[feature.layer]["unchanged"] += 1
-        return
-    taken.counts[feature.layer]["added" if standing is None else "changed"] += 1
-    taken.changes.append(change_of(standing, feature))
+def put(transaction: Transaction, given: Sequence[tuple[Feature, Feature | None]], taken: Taken) -> None:
+    """Store features, each in the place of what stood, and count what that did."""
+    outcomes = transaction.put_all([feature for feature, _ in given])
+    for (feature, standing), differs in zip(given, outcomes, strict=True):
+        if not differs:
+            taken.counts[feature.layer]["unchanged"] += 1
+            continue
+        taken.counts[feature.layer]["added" if standing is None else "changed"] += 1
+        taken.changes.append(change_of(standing, feature))
 
 
 def end(transaction: Transaction, gone: Iterable[Feature], batch: Batch, taken: Taken) -> None:

@@ -211,9 +211,10 @@ def with_address(place: Feature, building: Feature) -> Feature:
     kept = {name: value for name, value in place.attributes.items() if name not in ("address", "address_source")}
     site = _site(building)
     address = _within(site, place)
-    if not site.text() or not _reads_back(address) or (place.layer == "space" and address.room is None):
+    text = address.text()
+    if not site.text() or _read(text) != address or (place.layer == "space" and address.room is None):
         return place if kept == place.attributes else replace(place, attributes=kept)
-    return replace(place, attributes={**kept, "address": address.text(), "address_source": _DERIVED})
+    return replace(place, attributes={**kept, "address": text, "address_source": _DERIVED})
 
 
 def _site(building: Feature) -> Address:

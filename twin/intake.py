@@ -12,7 +12,7 @@ from twin.batch import Batch, Taken, announce, end, put, standing_in
 from twin.feature import Feature, PlaceDraft, RecordDraft
 from twin.geocode import with_address
 from twin.matching import Doubt
-from twin.minting import building_codes, derive_grid, is_building_sized, mint_spaces, storey_key, unit_key
+from twin.minting import building_codes, derive_grids, is_building_sized, mint_spaces, storey_key, unit_key
 from twin.query import Query
 from twin.recognise import Recognition, recognise
 from twin.records import add_records
@@ -80,6 +80,8 @@ class _PlaceIntake:
         self._batch = batch
         self._decided = decided
         self._taken = Taken()
+        self._waiting: list[tuple[Feature, Feature | None]] = []
+        self._names: list[Identifier] = []
         self._drafts = {draft.key: draft for draft in drafts}
         self._children: dict[str, list[PlaceDraft]] = defaultdict(list)
         for draft in drafts:
@@ -98,6 +100,7 @@ class _PlaceIntake:
         for draft in buildings:
             if draft.key in codes:
                 self._take_building(draft, codes[draft.key], standing.get(codes[draft.key]))
+        self._write()
         self._descend(found, codes)
         self._taken.problems += [f"{code} changed its outline: extended, or built anew?" for code in found.altered]
         return self._taken
@@ -113,7 +116,7 @@ class _PlaceIntake:
                 candidates=[one.key for one in doubt.candidates],
             )
         record = record_of(draft, doubt, self._batch.community, self._batch.source, self._batch.id)
-        put(self._transaction, record, self._transaction.current(record.layer, record.id), self._taken)
+        put(self._transaction, [(record, self._transaction.current(record.layer, record.id))], self._taken)
         self._taken.doubtful.append(record)
         self._taken.problems.append(f"{draft.name or draft.key} may be {names}; it waits in the review queue")
 
@@ -157,8 +160,7 @@ class _PlaceIntake:
                     f"building {draft.name or draft.key} has no footprint of a building's size and got no code"
                 )
         footprints = [draft.geometry for draft in placed if draft.geometry is not None]
-        grids = {derive_grid(footprint) for footprint in footprints}
-        minted = [key for grid in sorted(grids) for key in self._transaction.minted(grid)]
+        minted = self._transaction.minted(*sorted(set(derive_grids(footprints))))
         return dict(zip((draft.key for draft in placed), building_codes(footprints, minted), strict=True))
 
     def _take_building(self, draft: PlaceDraft, code: str, standing: Feature | None) -> None:
@@ -169,12 +171,13 @@ class _PlaceIntake:
         self._store(with_address(feature, feature), draft, standing)
         children = self._children.get(draft.key)
         if children:
-            self._take_children(code, feature, children)
+            self._take_children(code, feature, children, is_new=standing is None)
 
-    def _take_children(self, building: str, above: Feature, drafts: Sequence[PlaceDraft]) -> None:
-        found = self._transaction.find(Query(layers=_CHILDREN, within=building)).features
+    def _take_children(self, building: str, above: Feature, drafts: Sequence[PlaceDraft], *, is_new: bool) -> None:
+        # A code is minted once: what bears a new one has never had anything in it.
+        found = () if is_new else self._transaction.find(Query(layers=_CHILDREN, within=building)).features
         standing = {place.id: place for place in found}
-        minted = set(self._transaction.minted(building + "-"))
+        minted = set() if is_new else set(self._transaction.minted(building + "-"))
         seen = set()
         for draft, code, parent in self._coded(building, above, drafts, standing, minted):
             seen.add(code)
@@ -273,6 +276,9 @@ class _PlaceIntake:
                 yield room, code, storey
 
     def _known_space(self, draft: PlaceDraft, standing: Mapping[str, Feature]) -> str | None:
+        if not standing:
+            return None
+        self._write()  # two that bear one name are neither
         for scheme, value in sorted(draft.identifiers.items()):
             code = self._transaction.lookup(scheme, value)
             if code in standing:
@@ -299,14 +305,20 @@ class _PlaceIntake:
         )
 
     def _store(self, feature: Feature, draft: PlaceDraft, standing: Feature | None) -> None:
-        put(self._transaction, feature, standing, self._taken)
+        self._waiting.append((feature, standing))
         self._taken.codes[draft.key] = feature.id
-        for scheme, value in draft.identifiers.items():
-            self._transaction.identify(
-                Identifier(
-                    community=feature.community, place=feature.id, scheme=scheme, value=value, source=self._batch.source
-                )
+        self._names += [
+            Identifier(
+                community=feature.community, place=feature.id, scheme=scheme, value=value, source=self._batch.source
             )
+            for scheme, value in draft.identifiers.items()
+        ]
+
+    def _write(self) -> None:
+        """Write what waits to be written; many at once cost less."""
+        put(self._transaction, self._waiting, self._taken)
+        self._transaction.identify_all(self._names)
+        self._waiting, self._names = [], []
 
 
 def _has_area(draft: PlaceDraft) -> bool:

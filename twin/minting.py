@@ -43,7 +43,19 @@ def derive_grid(footprint: BaseGeometry) -> str:
         ...
     gis.errors.BadInput: code.no_area: Footprint 0 has no area. ...
     """
-    return str(_anchor_codes(_footprints([footprint]), GRID_LEVEL)[0])
+    return derive_grids([footprint])[0]
+
+
+def derive_grids(footprints: Sequence[BaseGeometry]) -> list[str]:
+    """Return the grid code of each footprint, as :func:`derive_grid` does.
+
+    Raises:
+        BadInput: ``code.no_area`` with the ``index``.
+
+    >>> derive_grids([])
+    []
+    """
+    return [str(code) for code in _anchor_codes(_footprints(footprints), GRID_LEVEL)]
 
 
 def building_codes(footprints: Sequence[BaseGeometry], taken: Iterable[str]) -> list[str]:

@@ -55,12 +55,13 @@ def recognise(
         NotFound: ``place.unknown`` when a decision names a building that does not stand.
     """
     found = Recognition()
+    named = set[str]()
     for draft in drafts:
         code = _decision(draft, standing, decided) or _by_identifier(transaction, draft, standing, decided)
-        if code is not None and code not in found.codes.values():
+        if code is not None and code not in named:
             found.codes[draft.key] = code
+            named.add(code)
     rest = [one for one in drafts if one.key not in found.codes and one.key not in decided and one.geometry is not None]
-    named = set(found.codes.values())
     old = {code: place.geometry for code, place in standing.items() if code not in named}
     if rest and old:
         _by_outline(found, rest, old)
@@ -83,7 +84,7 @@ def _by_identifier(
 
     Models copied from one another share GlobalIds although they stand elsewhere. A missing identifier matches nothing.
     """
-    if draft.key in decided:
+    if draft.key in decided or not standing:
         return None
     for scheme, value in sorted(draft.identifiers.items()):
         code = transaction.lookup(scheme, value)
@@ -112,6 +113,8 @@ def _by_outline(found: Recognition, rest: Sequence[PlaceDraft], old: Mapping[str
 
 def _near(draft: PlaceDraft, place: Feature) -> bool:
     if draft.geometry is None or place.geometry is None:
+        return True
+    if draft.geometry.intersects(place.geometry):
         return True
     frame = LocalFrame.around(place.geometry)
     return bool(frame.forward(draft.geometry).distance(frame.forward(place.geometry)) <= _IDENTITY_RANGE_M)

@@ -25,7 +25,7 @@ def add_records(
     """Store records as :func:`take_records` does, as part of what an import has taken."""
     standing = {old.id: old for old in standing_in(transaction, batch.community, layer)}
     locator = _locator(transaction, batch.community) if drafts else Locator((), {})
-    seen, lost = set(), Counter[str]()
+    given, seen, lost = [], set(), Counter[str]()
     for draft in drafts:
         located = locator.locate(draft)
         lost.update([located.problem] if located.problem else [])
@@ -45,7 +45,8 @@ def add_records(
             source_element=None if draft.row is None else str(draft.row),
             batch=batch.id,
         )
-        put(transaction, feature, standing.get(draft.id), taken)
+        given.append((feature, standing.get(draft.id)))
+    put(transaction, given, taken)
     gone = [old for old in standing.values() if old.source == batch.source and old.id not in seen]
     end(transaction, gone, batch, taken)
     taken.problems += [f"{problem} ({count} records)" for problem, count in lost.most_common(20)]

@@ -199,6 +199,9 @@ class Transaction(Protocol):
     def identify(self, identifier: Identifier) -> None:
         """Record another name of a place; the same name said again only updates its source and validity."""
 
+    def identify_all(self, identifiers: Sequence[Identifier]) -> None:
+        """Record many, in order: the same as one after another, only faster."""
+
     def descend(self, descent: Descent) -> None:
         """Record that one place went over into another."""
 
@@ -215,8 +218,8 @@ class Transaction(Protocol):
     def lookup(self, scheme: str, value: str) -> str | None:
         """Return the place that bears this name, ``None`` when nobody or more than one does."""
 
-    def minted(self, prefix: str) -> list[str]:
-        """Return every code ever minted that starts with ``prefix``, retired ones too."""
+    def minted(self, *prefixes: str) -> list[str]:
+        """Return every code ever minted that starts with one of these, retired ones too."""
 
 
 class Store(Protocol):

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterable
 
 _TOKEN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+_PLAIN = re.compile("[\x00-\x7f\u3400-\u4dbf\u4e00-\u9fff]*")
+"""Text without accents."""
 _LONGEST = 100  # characters of a token that are kept; nobody types more
 
 
@@ -16,9 +18,12 @@ def tokens(text: str) -> list[str]:
     >>> tokens(" -- ")
     []
     """
-    letters = unicodedata.normalize("NFD", text.lower())
-    plain = "".join(letter for letter in letters if unicodedata.category(letter) != "Mn")
-    return [token[:_LONGEST] for token in _TOKEN.findall(unicodedata.normalize("NFC", plain))]
+    plain = text.lower()
+    if not _PLAIN.fullmatch(plain):
+        letters = unicodedata.normalize("NFD", plain)
+        bare = "".join(letter for letter in letters if unicodedata.category(letter) != "Mn")
+        plain = unicodedata.normalize("NFC", bare)
+    return [token[:_LONGEST] for token in _TOKEN.findall(plain)]
 
 
 def document(parts: Iterable[str | None]) -> list[str]:

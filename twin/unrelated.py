@@ -116,6 +116,8 @@ def related_columns(rows: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, A
     ([], ())
     """
     topics = {name: topic for name in _columns(rows) if (topic := topic_of_property(name))}
+    if not topics:
+        return [dict(row) for row in rows], ()
     kept = [{name: value for name, value in row.items() if name not in topics} for row in rows]
     left_out = []
     for topic in dict.fromkeys(topics.values()):

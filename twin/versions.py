@@ -1,18 +1,31 @@
 """How versions follow one another, the same in every store: valid time and recorded time, never overwriting."""
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+import orjson
 import shapely
 
 from gis.errors import Conflict
 from twin.declaration import Catalogue
 from twin.feature import Feature
+from twin.store import Identifier
 from twin.text import document
+
+_ORJSON = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
+_EXPONENT = re.compile(rb"e[-1-9]").search
 
 
 def to_milliseconds(moment: datetime) -> datetime:
@@ -25,7 +38,22 @@ def to_milliseconds(moment: datetime) -> datetime:
 
 
 def dump(value: Any) -> str:
-    """Return JSON with sorted keys, so that equal content is equal text."""
+    """Return JSON with sorted keys, so that equal content is equal text; the text is that of Python's ``json``.
+
+    Raises:
+        ValueError: For NaN and infinity, which JSON does not know.
+        TypeError: For what is no JSON value.
+
+    >>> dump({"b": 1e16, "a": [1, None, "幢"]})
+    '{"a":[1,null,"幢"],"b":1e+16}'
+    """
+    try:
+        text = orjson.dumps(value, option=_ORJSON)
+    except TypeError:  # longer integers, keys that are numbers, half of a surrogate pair
+        text = b"null"
+    # orjson writes exponents and small numbers otherwise than Python does, and NaN as null.
+    if not (_EXPONENT(text) or b"null" in text or b"0.0000" in text):
+        return text.decode()
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
@@ -36,8 +64,23 @@ def wkb(feature: Feature) -> bytes | None:
     return bytes(shapely.to_wkb(feature.geometry, byte_order=1))
 
 
+def shapes_of(features: Sequence[Feature]) -> npt.NDArray[np.object_]:
+    """Return the geometries of features, ``None`` for none or an empty one."""
+    shapes = np.array([*(feature.geometry for feature in features), None], dtype=object)[:-1]
+    shapes[shapely.is_empty(shapes)] = None
+    return shapes
+
+
 Key = tuple[str, str, datetime | None]
 """Layer, id, and a moment."""
+
+
+class Version(NamedTuple):
+    """What a feature states, and from when to when it is believed to hold (UTC, milliseconds)."""
+
+    feature: Feature
+    valid_from: datetime
+    valid_to: datetime | None
 
 
 class Versions(ABC):
@@ -52,6 +95,7 @@ class Versions(ABC):
         self._catalogue = catalogue
         self._now = now
         self._touched: set[str] = set()
+        self._searched: dict[str, tuple[bool, bool]] = {}
 
     def put(self, feature: Feature) -> bool:
         """Make this the version now believed; ``False`` when nothing differs.
@@ -67,17 +111,18 @@ class Versions(ABC):
 
     def _put_run(self, features: Sequence[Feature]) -> list[bool]:
         """Put features that are all different things."""
-        given = [_in_milliseconds(feature) for feature in features]
-        keys = [(feature.layer, feature.id, feature.valid_from or self._now) for feature in given]
+        given = [_as_given(feature, self._now) for feature in features]
+        keys = [(one.feature.layer, one.feature.id, one.valid_from) for one in given]
         old: list[int] = []
-        new: list[Feature] = []
+        new: list[Version] = []
         changed = []
-        for feature, believed in zip(given, self._believed(keys), strict=True):
-            gone, come = _succession(feature, believed, self._now)
+        for version, believed in zip(given, self._believed(keys), strict=True):
+            gone, come = _succession(version, believed) if believed else ((), (version,))
             old += gone
             new += come
             changed.append(bool(come))
         self._supersede(old)
+        new.sort(key=_by_id)  # the order of the indices: neighbours are written together
         self._add(new)
         return changed
 
@@ -89,7 +134,8 @@ class Versions(ABC):
         fid, before = standing
         self._supersede([fid])
         # What ends before it began was never valid: an all-clear that was sent before its alarm.
-        self._add([replace(before, valid_to=max(to_milliseconds(at), before.valid_from or at))])
+        since = before.valid_from or at
+        self._add([Version(before, since, max(to_milliseconds(at), since))])
         return True
 
     def current(self, layer: str, feature_id: str) -> Feature | None:
@@ -112,23 +158,46 @@ class Versions(ABC):
             )
         self._supersede([fid for fid, _ in brought])
         self._touched.update(version.layer for _, version in brought)
-        self._add(self._superseded(moment))
+        self._add([Version(one, one.valid_from or moment, one.valid_to) for one in self._superseded(moment)])
         self._forget(moment)
         return len(brought)
 
-    def _add(self, features: Sequence[Feature]) -> None:
-        self._insert(features)
-        self._touched.update(feature.layer for feature in features)
+    def identify(self, identifier: Identifier) -> None:
+        """Record another name of a place; the same name said again only updates its source and validity."""
+        self.identify_all([identifier])
 
-    def _words(self, feature: Feature) -> list[str] | None:
+    def identify_all(self, identifiers: Sequence[Identifier]) -> None:
+        """Record many, in order: the same as one after another, only faster."""
+        said: dict[tuple[str, str, str], Identifier] = {}
+        for one in identifiers:
+            before = said.get((one.scheme, one.value, one.place))
+            said[one.scheme, one.value, one.place] = one if before is None else _said_again(before, one)
+        self._identify(list(said.values()))
+
+    def _add(self, versions: Sequence[Version]) -> None:
+        self._insert(versions)
+        self._touched.update(version.feature.layer for version in versions)
+
+    def _words(self, version: Version) -> list[str] | None:
         """Return the tokens a version is found by; ``None`` when it is not to be found."""
-        declared = feature.layer in self._catalogue and self._catalogue[feature.layer]
-        if not declared or declared.access != "open" or feature.valid_to is not None:
+        feature = version.feature
+        searched, by_address = self._search_of(feature.layer)
+        if not searched or version.valid_to is not None:
             return None
-        # Beside personal fields, an address nobody declared may be somebody's home.
-        personal = any(field.grade in ("P2", "P3") for field in declared.fields)
-        address = None if personal and declared.field("address") is None else feature.attributes.get("address")
-        return document((feature.name, feature.id, feature.place, address if isinstance(address, str) else None))
+        address = feature.attributes.get("address") if by_address else None
+        # A place stands in itself: its code need not be found twice.
+        place = None if feature.place == feature.id else feature.place
+        return document((feature.name, feature.id, place, address if isinstance(address, str) else None))
+
+    def _search_of(self, layer: str) -> tuple[bool, bool]:
+        """Tell whether the features of a layer are to be found, and whether by their address."""
+        if layer not in self._searched:
+            declared = self._catalogue.get(layer)
+            # Beside personal fields, an address nobody declared may be somebody's home.
+            personal = declared is not None and any(field.grade in ("P2", "P3") for field in declared.fields)
+            by_address = declared is not None and not (personal and declared.field("address") is None)
+            self._searched[layer] = declared is not None and declared.access == "open", by_address
+        return self._searched[layer]
 
     def _standing(self, layer: str, feature_id: str) -> tuple[int, Feature] | None:
         return next(iter(self._believed([(layer, feature_id, None)])[0]), None)
@@ -138,8 +207,12 @@ class Versions(ABC):
         """Return for each key row numbers and versions now believed that are still valid, or began at its moment."""
 
     @abstractmethod
-    def _insert(self, features: Sequence[Feature]) -> None:
-        """Write versions that have ``valid_from`` as believed from now on, in order."""
+    def _insert(self, versions: Sequence[Version]) -> None:
+        """Write versions as believed from now on, in order."""
+
+    @abstractmethod
+    def _identify(self, identifiers: Sequence[Identifier]) -> None:
+        """Record other names of places, each once."""
 
     @abstractmethod
     def _supersede(self, fids: Sequence[int]) -> None:
@@ -170,26 +243,35 @@ def _runs(features: Sequence[Feature]) -> Iterator[list[Feature]]:
         yield list(run.values())
 
 
-def _succession(
-    feature: Feature, believed: Sequence[tuple[int, Feature]], now: datetime
-) -> tuple[list[int], list[Feature]]:
+def _succession(given: Version, believed: Sequence[tuple[int, Feature]]) -> tuple[list[int], list[Version]]:
     """Return the rows of versions that are no longer believed, and the versions that are from now on; none if equal."""
     before = next((version for _, version in believed if version.valid_to is None), None)
-    if before is not None and _content(before) == _content(feature) and feature.valid_to is None:
+    if before is not None and given.valid_to is None and _content(before) == _content(given.feature):
         return [], []
-    since = feature.valid_from or (before and before.valid_from) or now
+    since = given.valid_from
+    began = None if before is None else before.valid_from
+    if given.feature.valid_from is None and began is not None:
+        since = began
     gone = [fid for fid, version in believed if version is before or version.valid_from == since]
-    come = [replace(feature, valid_from=since)]
-    if before is not None and before.valid_from is not None and since > before.valid_from:
-        come.insert(0, replace(before, valid_to=since))
+    come = [given._replace(valid_from=since)]
+    if before is not None and began is not None and since > began:
+        come.insert(0, Version(before, began, since))
     return gone, come
 
 
-def _in_milliseconds(feature: Feature) -> Feature:
+def _as_given(feature: Feature, now: datetime) -> Version:
     since, until = feature.valid_from, feature.valid_to
-    return replace(
-        feature, valid_from=since and to_milliseconds(since), valid_to=None if until is None else to_milliseconds(until)
+    return Version(
+        feature, now if since is None else to_milliseconds(since), None if until is None else to_milliseconds(until)
     )
+
+
+def _by_id(version: Version) -> tuple[str, str]:
+    return version.feature.layer, version.feature.id
+
+
+def _said_again(before: Identifier, again: Identifier) -> Identifier:
+    return replace(again, community=before.community, valid_from=again.valid_from or before.valid_from)
 
 
 def stated(feature: Feature) -> tuple[Any, ...]:

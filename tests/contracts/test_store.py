@@ -356,6 +356,30 @@ def test_an_identifier_that_ended_is_remembered_but_names_nothing(store, clock):
     assert store.identifiers("B-0") == [replace(old, valid_to=NOON)]
 
 
+def test_names_recorded_together_are_those_recorded_one_after_another(store, clock):
+    one = Identifier(community="c1", place="B-0", scheme="building_no", value="1", source="a", valid_from=NOON - HOUR)
+    other = replace(one, place="B-1", value="2")
+    again = replace(one, source="b", valid_from=None, valid_to=NOON)
+    store.write(lambda tx: tx.identify_all([one, other, again])).result()
+    store.write(lambda tx: tx.identify_all([])).result()
+    assert store.identifiers("B-0") == [replace(again, valid_from=NOON - HOUR)]
+    assert store.identifiers("B-1") == [other]
+
+
+def test_a_thing_put_twice_at_once_is_changed_twice(store, clock):
+    houses = [building("B"), building("A"), building("B", name="later"), building("A"), building("C", geometry=None)]
+    assert store.write(lambda tx: tx.put_all(houses)).result() == [True, True, True, False, True]
+    assert [(f.id, f.name) for f in find(store).features] == [(h.id, h.name) for h in (houses[1], houses[2], houses[4])]
+    assert len(store.history("building", "B")) == 2
+    assert store.write(lambda tx: tx.put_all(houses[2:])).result() == [False, False, False]
+
+
+def test_codes_minted_under_several_beginnings_are_told_at_once_and_once(store):
+    put(store, building("A-0"), building("A-1"), building("B-0"), building("C-0"))
+    minted = store.write(lambda tx: (tx.minted("A", "A-1", "C-"), tx.minted())).result()
+    assert (sorted(minted[0]), minted[1]) == (["A-0", "A-1", "C-0"], [])
+
+
 def test_descent_is_told_from_both_ends(store):
     split = Descent("c1", "B-0", "B-1", "split", NOON)
     store.write(lambda tx: tx.descend(split)).result()

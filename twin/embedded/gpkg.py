@@ -38,6 +38,20 @@ def encode_geometry(geometry: BaseGeometry | None) -> bytes | None:
     )
 
 
+def encode_geometries(shapes: npt.NDArray[np.object_]) -> list[bytes | None]:
+    r"""Return the blobs of many CRS84 geometries, none of them empty; ``None`` for ``None``.
+
+    >>> shapes = np.array([shapely.Point(120, 30), None])
+    >>> encode_geometries(shapes) == [encode_geometry(shapes[0]), None]
+    True
+    """
+    written, bounds = shapely.to_wkb(shapes, byte_order=1), shapely.bounds(shapes)
+    return [
+        None if wkb is None else _HEADER.pack(b"GP", 0, _FLAGS, SRS_ID, west, east, south, north) + wkb
+        for wkb, (west, south, east, north) in zip(written.tolist(), bounds.tolist(), strict=True)
+    ]
+
+
 def decode_geometry(blob: bytes | None) -> BaseGeometry | None:
     """Return the geometry of a blob that :func:`encode_geometry` wrote.
 

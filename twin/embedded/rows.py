@@ -3,20 +3,21 @@
 import json
 import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 from shapely.geometry.base import BaseGeometry
 
-from twin.embedded.gpkg import decode_geometry, encode_geometry
+from twin.embedded.gpkg import decode_geometry, encode_geometries
 from twin.feature import Feature
 from twin.series import Bucket
 from twin.store import Descent, Event, Identifier, Latest
-from twin.versions import stated
+from twin.versions import Version, stated
 
 COLUMNS = (
     "layer, id, community, name, place, parent, storey, z_min_m, z_max_m, stage, attributes, source, source_element,"
@@ -107,16 +108,15 @@ def _feature(row: sqlite3.Row, geometry: BaseGeometry | None) -> Feature:
     )
 
 
-def row_of(feature: Feature, recorded_at: datetime) -> tuple[Any, ...]:
-    """Return the values of :data:`COLUMNS` of a version that is believed from now on."""
-    return (
-        *stated(feature),
-        maybe_text(feature.valid_from),
-        maybe_text(feature.valid_to),
-        to_text(recorded_at),
-        None,
-        encode_geometry(feature.geometry),
-    )
+def rows_of(
+    fids: Sequence[int], versions: Sequence[Version], shapes: npt.NDArray[np.object_], recorded_at: datetime
+) -> Iterator[tuple[Any, ...]]:
+    """Yield number and values of :data:`COLUMNS` of versions that are believed from now on."""
+    moments = {moment: to_text(moment) for moment in {version.valid_from for version in versions}}
+    written = to_text(recorded_at)
+    blobs = encode_geometries(shapes)
+    for fid, (feature, since, until), blob in zip(fids, versions, blobs, strict=True):
+        yield (fid, *stated(feature), moments[since], maybe_text(until), written, None, blob)
 
 
 def event_of(row: sqlite3.Row) -> Event:
@@ -173,19 +173,28 @@ def bucket_of(row: sqlite3.Row) -> Bucket:
     return Bucket(community, device, name, moments[0], count, low, high, total, json.loads(last), moments[1], last_seq)
 
 
-def box(feature: Feature) -> tuple[int, ...] | None:
-    """Return x0, x1, y0, y1 (1e-7 degree), z0, z1 (cm), t0, t1 (s since 2020), rounded outward."""
-    if feature.geometry is None or feature.geometry.is_empty or feature.valid_from is None:
-        return None
-    west, south, east, north = feature.geometry.bounds
-    z0 = -_I32 if feature.z_min_m is None else math.floor(feature.z_min_m * 100)
-    z1 = _I32 if feature.z_max_m is None else math.ceil(feature.z_max_m * 100)
-    if feature.z_max_m is None and feature.z_min_m is not None:
-        z1 = math.ceil(feature.z_min_m * 100)
-    t0 = seconds_2020(feature.valid_from)
-    t1 = _I32 if feature.valid_to is None else seconds_2020(feature.valid_to) + 1
+def boxes_of(
+    fids: Sequence[int], versions: Sequence[Version], shapes: npt.NDArray[np.object_]
+) -> Iterator[tuple[int, ...]]:
+    """Yield number, x0, x1, y0, y1 (1e-7 degree), z0, z1 (cm), t0, t1 (s since 2020), rounded outward."""
+    bounds = shapely.bounds(shapes).tolist()
+    for fid, (feature, since, until), edges, shape in zip(fids, versions, bounds, shapes, strict=True):
+        if shape is not None:
+            yield (fid, *degree_box(*edges), *_height_box(feature), *_time_box(since, until))
+
+
+def _height_box(feature: Feature) -> tuple[int, int]:
+    low, high = feature.z_min_m, feature.z_max_m
+    z0 = -_I32 if low is None else math.floor(low * 100)
+    top = low if high is None else high
     # The index refuses ends the wrong way round; the columns keep what the source said.
-    return (*degree_box(west, south, east, north), z0, max(z0, z1), t0, max(t0, t1))
+    return z0, max(z0, _I32 if top is None else math.ceil(top * 100))
+
+
+@lru_cache(maxsize=64)
+def _time_box(since: datetime, until: datetime | None) -> tuple[int, int]:
+    t0 = seconds_2020(since)
+    return t0, _I32 if until is None else max(t0, seconds_2020(until) + 1)
 
 
 def degree_box(west: float, south: float, east: float, north: float) -> tuple[int, int, int, int]:

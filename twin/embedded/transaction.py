@@ -1,22 +1,27 @@
 """What happens inside one transaction of the embedded store."""
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from twin.declaration import Catalogue
 from twin.embedded import log
-from twin.embedded.rows import COLUMNS, box, feature_of, maybe_text, row_of, to_text
+from twin.embedded.rows import COLUMNS, boxes_of, feature_of, maybe_text, rows_of, to_text
 from twin.embedded.select import find
 from twin.feature import Feature
 from twin.query import Page, Query
 from twin.store import Descent, Event, Identifier, NewEvent, Observed, Reading, Swept
-from twin.versions import Key, Versions
+from twin.versions import Key, Version, Versions, dump, shapes_of
 
 _INSERT = f"INSERT INTO feature (fid, {COLUMNS}) VALUES (?, {', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608
 _BELIEVED = (
-    f"SELECT fid, {COLUMNS} FROM feature"  # noqa: S608
-    " WHERE layer = ? AND id = ? AND superseded_at IS NULL AND (valid_to IS NULL OR valid_from = ?)"
+    f"SELECT number, fid, {COLUMNS} FROM (SELECT key AS number, value AS asked FROM json_each(?)) CROSS JOIN feature"  # noqa: S608
+    " ON layer = ? AND id = asked AND superseded_at IS NULL AND (valid_to IS NULL OR valid_from = ?)"
+)
+_MINTED = (
+    "SELECT DISTINCT id FROM (SELECT value AS asked FROM json_each(?)) CROSS JOIN feature"
+    " ON layer IN ('building', 'unit', 'storey', 'space') AND id >= asked AND id < asked || char(127)"
 )
 
 
@@ -57,24 +62,6 @@ class SqliteTransaction(Versions):
         """Answer a query inside this transaction, its own changes included."""
         return find(self._connection, query, self._now)
 
-    def identify(self, identifier: Identifier) -> None:
-        """Record another name of a place; the same name said again only updates its source and validity."""
-        self._connection.execute(
-            "INSERT INTO identifier VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE"
-            " SET source = excluded.source, valid_to = excluded.valid_to,"
-            " valid_from = coalesce(excluded.valid_from, valid_from)",
-            (
-                identifier.community,
-                identifier.scheme,
-                identifier.value,
-                identifier.place,
-                identifier.source,
-                maybe_text(identifier.valid_from),
-                maybe_text(identifier.valid_to),
-                to_text(self._now),
-            ),
-        )
-
     def descend(self, descent: Descent) -> None:
         """Record that one place went over into another."""
         self._connection.execute(
@@ -96,14 +83,9 @@ class SqliteTransaction(Versions):
         ).fetchall()
         return str(rows[0]["place"]) if len(rows) == 1 else None
 
-    def minted(self, prefix: str) -> list[str]:
-        """Return every place key ever minted that starts with ``prefix``, retired ones too."""
-        rows = self._connection.execute(
-            "SELECT DISTINCT id FROM feature"
-            " WHERE layer IN ('building', 'unit', 'storey', 'space') AND id >= ? AND id < ?",
-            (prefix, prefix + "\x7f"),
-        )
-        return [str(row["id"]) for row in rows]
+    def minted(self, *prefixes: str) -> list[str]:
+        """Return every place key ever minted that starts with one of these, retired ones too."""
+        return [str(row["id"]) for row in self._connection.execute(_MINTED, (dump(prefixes),))]
 
     def finish(self) -> None:
         """Note which layers changed; called once, before the commit."""
@@ -113,31 +95,51 @@ class SqliteTransaction(Versions):
         )
 
     def _believed(self, keys: Sequence[Key]) -> list[Sequence[tuple[int, Feature]]]:
-        found: list[Sequence[tuple[int, Feature]]] = []
-        for layer, feature_id, since in keys:  # the statement stays prepared: one for many keys would not be faster
-            rows = self._connection.execute(_BELIEVED, (layer, feature_id, maybe_text(since)))
-            found.append([(row["fid"], feature_of(row)) for row in rows])
-        return found
+        found: list[list[tuple[int, Feature]]] = [[] for _ in keys]
+        for (layer, since), asked in _alike(keys).items():
+            ids = dump([keys[at][1] for at in asked])
+            for row in self._connection.execute(_BELIEVED, (ids, layer, maybe_text(since))):
+                found[asked[row[0]]].append((row[1], feature_of(row)))
+        return list(found)
 
     def _supersede(self, fids: Sequence[int]) -> None:
         now = to_text(self._now)
         self._connection.executemany("UPDATE feature SET superseded_at = ? WHERE fid = ?", [(now, fid) for fid in fids])
         self._connection.executemany("DELETE FROM feature_text WHERE rowid = ?", [(fid,) for fid in fids])
 
-    def _insert(self, features: Sequence[Feature]) -> None:
-        numbered = list(enumerate(features, start=self._last_fid() + 1))
+    def _insert(self, versions: Sequence[Version]) -> None:
+        fids = range(self._last_fid() + 1, self._last_fid() + 1 + len(versions))
+        shapes = shapes_of([version.feature for version in versions])
         connection = self._connection
-        connection.executemany(_INSERT, ((fid, *row_of(feature, self._now)) for fid, feature in numbered))
-        connection.executemany(
-            "INSERT INTO feature_box VALUES (?,?,?,?,?,?,?,?,?)",
-            ((fid, *bounds) for fid, feature in numbered if (bounds := box(feature)) is not None),
-        )
+        connection.executemany(_INSERT, rows_of(fids, versions, shapes, self._now))
+        connection.executemany("INSERT INTO feature_box VALUES (?,?,?,?,?,?,?,?,?)", boxes_of(fids, versions, shapes))
         connection.executemany(
             "INSERT INTO feature_text (rowid, text, layer) VALUES (?, ?, ?)",
             (
-                (fid, " ".join(words), feature.layer)
-                for fid, feature in numbered
-                if (words := self._words(feature)) is not None
+                (fid, " ".join(words), version.feature.layer)
+                for fid, version in zip(fids, versions, strict=True)
+                if (words := self._words(version)) is not None
+            ),
+        )
+
+    def _identify(self, identifiers: Sequence[Identifier]) -> None:
+        now = to_text(self._now)
+        self._connection.executemany(
+            "INSERT INTO identifier VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE"
+            " SET source = excluded.source, valid_to = excluded.valid_to,"
+            " valid_from = coalesce(excluded.valid_from, valid_from)",
+            (
+                (
+                    one.community,
+                    one.scheme,
+                    one.value,
+                    one.place,
+                    one.source,
+                    maybe_text(one.valid_from),
+                    maybe_text(one.valid_to),
+                    now,
+                )
+                for one in identifiers
             ),
         )
 
@@ -158,3 +160,11 @@ class SqliteTransaction(Versions):
     def _forget(self, moment: datetime) -> None:
         for table in ("identifier", "descent"):
             self._connection.execute(f"DELETE FROM {table} WHERE recorded_at = ?", (to_text(moment),))  # noqa: S608
+
+
+def _alike(keys: Sequence[Key]) -> dict[tuple[str, datetime | None], list[int]]:
+    """Return the numbers of the keys of one layer and moment, by layer and moment."""
+    alike: dict[tuple[str, datetime | None], list[int]] = defaultdict(list)
+    for number, (layer, _, since) in enumerate(keys):
+        alike[layer, since].append(number)
+    return alike

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+import shapely
 from psycopg.rows import DictRow
 
 from twin.declaration import Catalogue
@@ -14,7 +15,7 @@ from twin.postgis.rows import COLUMNS, feature_of, maybe_milliseconds, vector
 from twin.postgis.select import find, rows
 from twin.query import Page, Query
 from twin.store import Descent, Event, Identifier, NewEvent, Observed, Reading, Swept
-from twin.versions import Key, Versions, stated, to_milliseconds, wkb
+from twin.versions import Key, Version, Versions, shapes_of, stated, to_milliseconds
 
 _INSERT = (
     "INSERT INTO feature (layer, id, community, name, place, parent, storey, z_min_m, z_max_m, stage, attributes,"
@@ -31,6 +32,20 @@ _BELIEVED = (
     f"SELECT asked, fid, {COLUMNS} FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) WITH ORDINALITY"  # noqa: S608
     " AS wanted (of_layer, of_id, moment, asked) JOIN feature ON layer = of_layer AND id = of_id"
     " AND superseded_at IS NULL AND (valid_to IS NULL OR valid_from = moment) ORDER BY fid"
+)
+
+
+_MINTED = (
+    "SELECT DISTINCT id FROM unnest(%s::text[]) AS asked (prefix) JOIN feature"
+    " ON layer IN ('building', 'unit', 'storey', 'space') AND id >= prefix AND id < prefix || chr(127) ORDER BY id"
+)
+_IDENTIFY = (
+    "INSERT INTO identifier SELECT community, scheme, value, place, source, valid_from, valid_to, %s"
+    " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])"
+    " AS said (community, scheme, value, place, source, valid_from, valid_to)"
+    " ON CONFLICT (scheme, value, place) DO UPDATE"
+    " SET source = excluded.source, valid_to = excluded.valid_to,"
+    " valid_from = coalesce(excluded.valid_from, identifier.valid_from)"
 )
 
 
@@ -79,23 +94,6 @@ class PostgisTransaction(Versions):
         """Answer a query inside this transaction, its own changes included."""
         return find(self._connection, query, self._now)
 
-    def identify(self, identifier: Identifier) -> None:
-        """Record another name of a place; the same name said again only updates its source and validity."""
-        self._change(
-            "INSERT INTO identifier VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
-            " ON CONFLICT (scheme, value, place) DO UPDATE"
-            " SET source = excluded.source, valid_to = excluded.valid_to,"
-            " valid_from = coalesce(excluded.valid_from, identifier.valid_from)",
-            identifier.community,
-            identifier.scheme,
-            identifier.value,
-            identifier.place,
-            identifier.source,
-            maybe_milliseconds(identifier.valid_from),
-            maybe_milliseconds(identifier.valid_to),
-            self._now,
-        )
-
     def descend(self, descent: Descent) -> None:
         """Record that one place went over into another."""
         self._change(
@@ -114,13 +112,9 @@ class PostgisTransaction(Versions):
         found = rows(self._connection, sql, scheme, value)
         return str(found[0]["place"]) if len(found) == 1 else None
 
-    def minted(self, prefix: str) -> list[str]:
-        """Return every place key ever minted that starts with ``prefix``, retired ones too."""
-        sql = (
-            "SELECT DISTINCT id FROM feature"
-            " WHERE layer IN ('building', 'unit', 'storey', 'space') AND id >= %s AND id < %s ORDER BY id"
-        )
-        return [str(row["id"]) for row in rows(self._connection, sql, prefix, prefix + "\x7f")]
+    def minted(self, *prefixes: str) -> list[str]:
+        """Return every place key ever minted that starts with one of these, retired ones too."""
+        return [str(row["id"]) for row in rows(self._connection, _MINTED, list(prefixes))]
 
     def finish(self) -> None:
         """Note which layers changed; called once, before the commit."""
@@ -145,15 +139,37 @@ class PostgisTransaction(Versions):
     def _supersede(self, fids: Sequence[int]) -> None:
         self._change("UPDATE feature SET superseded_at = %s, words = NULL WHERE fid = ANY(%s)", self._now, list(fids))
 
-    def _insert(self, features: Sequence[Feature]) -> None:
-        if features:
-            columns = [list(column) for column in zip(*(self._row(feature) for feature in features), strict=True)]
-            self._change(_INSERT, self._now, *columns)
+    def _insert(self, versions: Sequence[Version]) -> None:
+        if versions:
+            shapes = shapely.to_wkb(shapes_of([version.feature for version in versions]), byte_order=1).tolist()
+            given = [
+                (*self._row(version), shape, self._vector(version))
+                for version, shape in zip(versions, shapes, strict=True)
+            ]
+            self._change(_INSERT, self._now, *(list(column) for column in zip(*given, strict=True)))
 
-    def _row(self, feature: Feature) -> tuple[Any, ...]:
-        words = self._words(feature)
-        since, until = maybe_milliseconds(feature.valid_from), maybe_milliseconds(feature.valid_to)
-        return (*stated(feature), since, until, wkb(feature), None if words is None else vector(words))
+    def _row(self, version: Version) -> tuple[Any, ...]:
+        return (*stated(version.feature), version.valid_from, version.valid_to)
+
+    def _vector(self, version: Version) -> str | None:
+        words = self._words(version)
+        return None if words is None else vector(words)
+
+    def _identify(self, identifiers: Sequence[Identifier]) -> None:
+        given = [
+            (
+                one.community,
+                one.scheme,
+                one.value,
+                one.place,
+                one.source,
+                maybe_milliseconds(one.valid_from),
+                maybe_milliseconds(one.valid_to),
+            )
+            for one in identifiers
+        ]
+        if given:
+            self._change(_IDENTIFY, self._now, *(list(column) for column in zip(*given, strict=True)))
 
     def _recorded(self, moment: datetime) -> list[tuple[int, Feature]]:
         return [(row["fid"], feature_of(row)) for row in self._versions("recorded_at = %s", moment)]
