@@ -32,9 +32,11 @@ from api.routes import (
     query,
     scene,
     scores,
+    sources,
     stream,
     ways,
 )
+from api.sources.mqtt import MqttOptions, mqtt_part
 from api.state import Services
 from dashboard import panel_app
 from layers.device.types import DeviceType
@@ -56,6 +58,7 @@ def create_app(
     public_origin: str,
     jobs: Jobs | None = None,
     live: LiveOptions | None = None,
+    mqtt: MqttOptions | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """Return the API with the cockpit mounted.
@@ -66,18 +69,24 @@ def create_app(
         types: The device catalogue.
         public_origin: Address (scheme, host, port) that browsers reach the cockpit by.
         live: What the installation decides about its devices.
+        mqtt: The broker whose messages are taken; ``None``: no broker.
         jobs: Takes uploads; the application starts and stops it. ``None`` takes none.
         clock: Returns now in UTC.
     """
     live_parts = live_part(store, types, clock, live or LiveOptions())
     hub = Hub(store, live_parts.registry.devices)
+    broker = mqtt_part(store, live_parts, mqtt, clock)
     uploads = jobs or Jobs(store, catalogue, None, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         running = [asyncio.create_task(hub.run()), asyncio.create_task(live_parts.run())]
         await asyncio.to_thread(uploads.start)
+        if broker is not None:
+            broker.start()
         yield
+        if broker is not None:
+            await asyncio.to_thread(broker.stop)
         await asyncio.to_thread(uploads.stop)
         for task in running:
             task.cancel()
@@ -96,6 +105,7 @@ def create_app(
         types=types,
         ingest=live_parts.ingest,
         live=live_parts,
+        mqtt=broker,
         hub=hub,
         jobs=uploads,
         extents=Extents(access, store),
@@ -116,6 +126,7 @@ def create_app(
         devices,
         moving,
         observations,
+        sources,
         stream,
         scene,
         imports,

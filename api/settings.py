@@ -1,10 +1,12 @@
 """Settings, read once from the environment by the composition root (``LIFANG_*``; see docs/configuration.md)."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from layers.sources.topics import TOPICS
 
 
 def _path_or_url(value: Any) -> Any:
@@ -46,6 +48,15 @@ class Settings(BaseSettings):
     late_days: int = Field(400, ge=1, description="How late an observation may come, days.")
     streams: dict[str, str] = Field(
         default_factory=dict, description="Addresses of video streams by scheme, {id} for the camera; JSON."
+    )
+    mqtt: str | None = Field(None, description="The broker to listen to: mqtt://USER@HOST:PORT, or mqtts:// with TLS.")
+    mqtt_password: SecretStr | None = Field(None, description="Password of the service at the broker.")
+    mqtt_ca: Path | None = Field(None, description="Certificates the broker's is checked against, PEM.")
+    mqtt_client: str = Field("lifang", min_length=1, description="Name of the session at the broker, one a process.")
+    mqtt_share: str | None = Field(None, description="Processes with the same share divide the messages among them.")
+    mqtt_version: Literal["5", "3.1.1"] = Field("5", description="Version of MQTT.")
+    mqtt_topics: dict[str, str] = Field(
+        default_factory=lambda: dict(TOPICS), description="Topics to listen to: template → source; JSON."
     )
     sample: Path = Field(Path(".lifang/sample"), description="Folder of the generated sample community.")
 

@@ -12,6 +12,7 @@ from api.hub import Hub
 from api.jobs import Jobs
 from api.live import Live
 from api.ogc.extents import Extents
+from api.sources.mqtt import Mqtt
 from layers.device.types import DeviceType
 from layers.ingest import Ingest
 from twin.access import Access
@@ -29,6 +30,7 @@ class Services:
     types: Mapping[str, DeviceType]
     ingest: Ingest
     live: Live
+    mqtt: Mqtt | None
     hub: Hub
     jobs: Jobs
     extents: Extents

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from uvicorn import Server
 
     from api.live import LiveOptions
+    from api.sources.mqtt import MqttOptions
     from twin.declaration import Catalogue
     from twin.store import Store
 
@@ -33,6 +34,22 @@ def _live(chosen: Settings) -> "LiveOptions":
 
     clocks = Clocks(timedelta(seconds=chosen.clock_ahead_s), timedelta(days=chosen.late_days))
     return LiveOptions(keys=keys_of(chosen), signed=chosen.signed, clocks=clocks, streams=chosen.streams)
+
+
+def _mqtt(chosen: Settings) -> "MqttOptions | None":
+    from api.sources.mqtt import broker_at
+
+    if chosen.mqtt is None:
+        return None
+    return broker_at(
+        chosen.mqtt,
+        password=None if chosen.mqtt_password is None else chosen.mqtt_password.get_secret_value(),
+        ca=chosen.mqtt_ca,
+        client=chosen.mqtt_client,
+        share=chosen.mqtt_share,
+        version=chosen.mqtt_version,
+        topics=chosen.mqtt_topics,
+    )
 
 
 def add_address(parser: Any) -> None:
@@ -104,7 +121,15 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
         community=chosen.community,
         limit_bytes=chosen.upload_mb * 1024**2,
     )
-    app = create_app(store, catalogue, load_device_types(), public_origin=address, jobs=jobs, live=_live(chosen))
+    app = create_app(
+        store,
+        catalogue,
+        load_device_types(),
+        public_origin=address,
+        jobs=jobs,
+        live=_live(chosen),
+        mqtt=_mqtt(chosen),
+    )
 
     class _Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -1,0 +1,1 @@
+"""Where readings come from besides HTTP: brokers, files, replays."""

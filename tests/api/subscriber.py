@@ -1,0 +1,30 @@
+"""A service's MQTT part in a process of its own, to be killed: ``python subscriber.py STORE URL``."""
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from api.live import LiveOptions, live_part
+from api.sources.mqtt import broker_at, mqtt_part
+from layers.catalogue import load_catalogue
+from layers.device.types import load_device_types
+from twin.embedded import EmbeddedStore
+
+
+def main(path, url):
+    store = EmbeddedStore(Path(path), load_catalogue())
+
+    def clock():
+        return datetime.now(UTC)
+
+    live = live_part(store, load_device_types(), clock, LiveOptions())
+    mqtt_part(store, live, broker_at(url), clock).start()
+    while True:
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,324 @@
+"""MQTT through a real mosquitto: stored before acknowledged, nothing lost, nothing twice, no message that loops."""
+
+import json
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from api.live import LiveOptions, live_part
+from api.sources.mqtt import broker_at, mqtt_part
+from gis.errors import Unavailable
+from layers.catalogue import load_catalogue
+from layers.device.types import load_device_types
+from layers.sources.rejected import PER_SUBJECT
+from layers.sources.topics import command_topic
+from tests.api import broker as mosquitto
+from tests.api.broker import Broker, Device, wait
+from twin.embedded import EmbeddedStore
+from twin.feature import Feature
+
+NOON = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+TOPIC = "lifang/c1/D-1/observations"
+
+
+def devices(*numbers):
+    kind = {"device_type": "room_temp"}
+    return [Feature(layer="device", id=number, community="c1", attributes=kind) for number in numbers]
+
+
+def said(number, **more):
+    at = (NOON + timedelta(milliseconds=number)).isoformat()
+    return {"property": "room_temperature", "result": 20.5, "phenomenonTime": at, "source_seq": number, **more}
+
+
+def payload(number, **more):
+    return json.dumps(said(number, **more)).encode()
+
+
+def numbers(store, kind="observation"):
+    return [event.source_seq for event in store.events(0, 1_000_000, (kind,))]
+
+
+def presence(link, number):
+    standing = link.parts.watchman.standing().get(number)
+    return standing and standing.presence
+
+
+def rejected(store):
+    return [event.body["code"] for event in store.events(0, 1000, ("rejected",))]
+
+
+@pytest.fixture
+def broker(tmp_path):
+    running = Broker(tmp_path / "broker").start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def store(tmp_path):
+    with closing(EmbeddedStore(tmp_path / "twin.gpkg", load_catalogue())) as opened:
+        opened.write(lambda tx: tx.put_all(devices("D-1", "D-2"))).result()
+        yield opened
+
+
+@pytest.fixture
+def live(store, broker):
+    with linked(store, broker_at(broker.url)) as link:
+        yield link
+
+
+@pytest.fixture
+def device(broker):
+    client = Device(broker)
+    yield client
+    client.close()
+
+
+def now():
+    return datetime.now(UTC)
+
+
+class Link:
+    """The connection of a service, with its store and without HTTP."""
+
+    def __init__(self, store, options):
+        self.store = store
+        self.parts = live_part(store, load_device_types(), now, LiveOptions())
+        self.mqtt = mqtt_part(store, self.parts, options, now)
+
+    def put(self, *features):
+        self.store.write(lambda tx: tx.put_all(features)).result()
+
+
+@contextmanager
+def linked(store, options):
+    link = Link(store, options)
+    link.mqtt.start()
+    try:
+        wait(lambda: link.mqtt.state()["connected"])
+        yield link
+    finally:
+        link.mqtt.stop()
+
+
+def state(link):
+    return link.mqtt.state()
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_message_is_stored_and_then_acknowledged(store, broker, device, version):
+    with linked(store, broker_at(broker.url, version=version)) as live:
+        device.send(TOPIC, payload(1))
+        wait(lambda: state(live)["acknowledged"] == 1)
+        assert numbers(live.store) == ["1"]
+        assert [one.value for one in live.store.latest(["D-1"])] == [20.5]
+
+
+def test_a_list_and_a_property_in_the_topic_are_understood(live, device):
+    device.send(TOPIC, json.dumps([said(1), said(2)]))
+    device.send(f"{TOPIC}/room_temperature", json.dumps({k: v for k, v in said(3).items() if k != "property"}))
+    wait(lambda: len(numbers(live.store)) == 3)
+
+
+def test_the_same_message_again_changes_nothing(live, device):
+    for _ in range(3):
+        device.send(TOPIC, payload(1))
+    wait(lambda: state(live)["acknowledged"] == 3)
+    assert (numbers(live.store), state(live)["duplicates"]) == (["1"], 2)
+
+
+POISON = {
+    "garbage": (b"\x00\xff not json", "source.not_json"),
+    "another encoding": ('{"device": "烟感"}'.encode("gb18030"), "source.not_json"),
+    "nothing": (b"", "source.not_json"),
+    "ten megabytes": (b"[" + b" " * 10_000_000 + b"]", "source.too_large"),
+    "depth": (b"[" * 100_000, "source.not_json"),
+    "a number": (b"7", "observation.malformed"),
+    "no property": (payload(1, property="colour"), "observation.unknown_property"),
+    "a clock years off": (payload(1, phenomenonTime="1970-01-01T00:00:00Z"), "observation.clock_behind"),
+    "no zone": (payload(1, phenomenonTime="2026-11-21T08:00:00"), "observation.malformed"),
+    "another device": (payload(1, device="D-2"), "observation.foreign_device"),
+}
+
+
+def test_what_cannot_be_taken_is_acknowledged_counted_and_shown_and_never_comes_back(live, device, broker):
+    for content, _ in POISON.values():
+        device.send(TOPIC, content)
+    device.send("lifang/elsewhere/D-1/observations", payload(2))
+    device.send(TOPIC, payload(3))
+    wait(lambda: state(live)["acknowledged"] == len(POISON) + 2)
+    assert numbers(live.store) == ["3"]
+    assert sorted(rejected(live.store)) == sorted([*(code for _, code in POISON.values()), "mqtt.foreign_community"])
+    assert state(live)["rejected"] == len(POISON) + 1
+
+
+def test_a_storm_of_garbage_leaves_a_bounded_trace(live, device):
+    for number in range(3 * PER_SUBJECT):
+        device.send(TOPIC, f"garbage {number}")
+    wait(lambda: state(live)["acknowledged"] == 3 * PER_SUBJECT)
+    assert len(rejected(live.store)) == PER_SUBJECT
+    assert state(live)["rejected_untold"] == 2 * PER_SUBJECT
+
+
+def test_a_last_will_tells_that_a_device_is_offline(live, broker):
+    will = ("lifang/c1/D-2/status", b"offline")
+    leaving = Device(broker, "D-2", will=will)
+    leaving.send("lifang/c1/D-2/status", b"online").wait_for_publish(5)
+    wait(lambda: presence(live, "D-2") == "online")
+    leaving.client.socket().close()  # no farewell
+    leaving.client.loop_stop()
+    wait(lambda: presence(live, "D-2") == "offline")
+
+
+def test_an_uplink_of_chirpstack_becomes_observations(live, device):
+    live.put(*devices("0102030405060708"))
+    uplink = {
+        "deduplicationId": "3ac7e3c4",
+        "time": NOON.isoformat(),
+        "fCnt": 7,
+        "deviceInfo": {"devEui": "0102030405060708"},
+        "object": {"room_temperature": 19.0, "battery": 80},
+    }
+    for _ in range(2):
+        device.send("application/a1/device/0102030405060708/event/up", json.dumps(uplink))
+    wait(lambda: state(live)["acknowledged"] == 2)
+    assert numbers(live.store) == ["7:3ac7e3c4:room_temperature"]
+    assert rejected(live.store) == ["observation.unknown_property"]
+
+
+def test_a_device_hears_what_it_is_told(live, broker):
+    heard = []
+    listener = Device(broker, "listener")
+    listener.client.on_message = lambda _client, _data, message: heard.append(message.payload)
+    listener.client.on_subscribe = lambda *_: heard.append("ready")
+    listener.client.subscribe(command_topic("c1", "D-1"), qos=1)
+    wait(lambda: heard)
+    live.mqtt.publish(command_topic("c1", "D-1"), b'{"command": "unlock"}')
+    wait(lambda: b'{"command": "unlock"}' in heard)
+    listener.close()
+    broker.kill()
+    wait(lambda: not state(live)["connected"])
+    with pytest.raises(Unavailable, match="not connected"):
+        live.mqtt.publish(command_topic("c1", "D-1"), b"nobody hears this")
+
+
+def test_a_broker_that_goes_away_and_returns_is_listened_to_again(live, broker, device):
+    broker.kill()
+    wait(lambda: not state(live)["connected"])
+    broker.start()
+    wait(lambda: state(live)["connected"])
+    device.send(TOPIC, payload(1))
+    wait(lambda: numbers(live.store) == ["1"])
+
+
+def test_what_arrives_while_the_service_is_down_is_kept_for_it(store, broker, device):
+    with linked(store, broker_at(broker.url)):
+        pass
+    sent = [device.send(TOPIC, payload(number)) for number in range(100)]
+    [one.wait_for_publish(10) for one in sent]
+    with linked(store, broker_at(broker.url)):
+        wait(lambda: len(numbers(store)) == 100)
+
+
+def test_two_processes_with_one_share_divide_the_messages(store, broker, device):
+    first, second = (broker_at(broker.url, client=f"worker-{n}", share="workers") for n in range(2))
+    with linked(store, first) as one, linked(store, second) as two:
+        for number in range(200):
+            device.send(TOPIC, payload(number))
+        wait(lambda: len(numbers(store)) == 200)
+        wait(lambda: state(one)["acknowledged"] + state(two)["acknowledged"] == 200)
+        assert min(state(one)["accepted"], state(two)["accepted"]) > 0
+
+
+def test_the_service_tells_how_its_broker_is_and_what_it_could_not_take(broker, serving_at):
+    with serving_at(mqtt=broker_at(broker.url)) as service:
+        asked = service.client.get
+        wait(lambda: asked("/v1/sources").json()["mqtt"]["connected"])
+        device = Device(broker)
+        device.send(TOPIC, b"garbage")
+        wait(lambda: asked("/v1/sources").json()["mqtt"]["acknowledged"])
+        (told,) = asked("/v1/sources/rejected").json()["rejected"]
+        assert (told["code"], told["subject"], told["bytes"]) == ("source.not_json", "D-1", 7)
+        device.close()
+
+
+def test_with_the_documented_access_list_a_device_can_write_for_no_other(tmp_path, store):
+    passwords, rules = tmp_path / "passwords", tmp_path / "rules"
+    passwords.touch(mode=0o600)
+    for name, secret in (("lifang", "s0"), ("D-1", "s1")):
+        subprocess.run(
+            [mosquitto.program("mosquitto_passwd"), "-b", passwords, name, secret], check=True, capture_output=True
+        )
+    rules.write_text(
+        "user lifang\ntopic read lifang/#\ntopic write lifang/+/+/commands\n"
+        "pattern write lifang/+/%u/#\npattern read lifang/+/%u/commands\n"
+    )
+    for path in (passwords, rules):
+        path.chmod(0o644)
+    own = Broker(tmp_path / "own", f"password_file {passwords}", f"acl_file {rules}").start()
+    topics = {"lifang/{community}/{device}/observations": "observations"}
+    options = broker_at(own.url.replace("//", "//lifang@"), password="s0", topics=topics)
+    with linked(store, options):
+        device = Device(own, "D-1", user="D-1", password="s1")
+        device.send(TOPIC.replace("D-1", "D-2"), payload(1))
+        device.send(TOPIC, payload(2))
+        wait(lambda: numbers(store))
+        assert [event.subject for event in store.events(0, 10, ("observation",))] == ["D-1"]
+        device.close()
+    own.stop()
+
+
+# --- kill -9 --------------------------------------------------------------------------------------------------------
+
+EACH = 300
+KILLS = 2
+
+
+def subscriber(path, url):
+    return subprocess.Popen([sys.executable, Path(__file__).with_name("subscriber.py"), path, url])
+
+
+def test_killed_services_and_brokers_lose_nothing_that_was_acknowledged_and_double_nothing(
+    tmp_path, store, broker, device
+):
+    sent = []
+
+    def send(count):
+        sent.extend(device.send(TOPIC, payload(number)) for number in range(len(sent), len(sent) + count))
+
+    def some_more():
+        begun = len(numbers(store))
+        wait(lambda: len(numbers(store)) > begun)
+        return begun
+
+    service = subscriber(tmp_path / "twin.gpkg", broker.url)
+    try:
+        sent.append(device.send(TOPIC, payload(0)))
+        wait(lambda: device.send(TOPIC, payload(0)) and numbers(store))  # until it has subscribed
+        for _ in range(KILLS):  # the service dies in the middle of the stream
+            send(EACH)
+            some_more()
+            service.kill()
+            service.wait()
+            send(EACH)
+            service = subscriber(tmp_path / "twin.gpkg", broker.url)
+        [one.wait_for_publish(20) for one in sent]
+        wait(lambda: len(numbers(store)) == len(sent), 30)
+        for _ in range(KILLS):  # the broker dies; the device sends again what it still holds, as gateways do
+            send(EACH)
+            begun = some_more()
+            broker.kill()
+            broker.start()
+            wait(device.client.is_connected)
+            for number in range(begun, len(sent)):
+                device.send(TOPIC, payload(number))
+            wait(lambda: len(numbers(store)) == len(sent), 30)
+        assert sorted(map(int, numbers(store))) == list(range(len(sent)))
+    finally:
+        service.kill()
+        service.wait()
