@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from api import VERSION, problems
 from api.analysis.ways import Ways
 from api.hub import Hub
+from api.incidents import incidents_part
 from api.jobs import Jobs
 from api.live import LiveOptions, live_part
 from api.ogc import routes as ogc
@@ -25,9 +26,11 @@ from api.routes import (
     export,
     health,
     imports,
+    incidents,
     mapping,
     moving,
     observations,
+    one_key,
     places,
     query,
     scene,
@@ -76,11 +79,15 @@ def create_app(
     live_parts = live_part(store, types, clock, live or LiveOptions())
     hub = Hub(store, live_parts.registry.devices)
     broker = mqtt_part(store, live_parts, mqtt, clock)
+    shown = catalogue.shown()
+    access = Access(store, shown)
+    on_foot = Ways(access, store)
+    incident_parts = incidents_part(store, on_foot, clock, live or LiveOptions())
     uploads = jobs or Jobs(store, catalogue, None, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        running = [asyncio.create_task(hub.run()), asyncio.create_task(live_parts.run())]
+        running = [asyncio.create_task(part.run()) for part in (hub, live_parts, incident_parts)]
         await asyncio.to_thread(uploads.start)
         if broker is not None:
             broker.start()
@@ -96,8 +103,6 @@ def create_app(
     app: FastAPI = FastAPIOffline(
         title="Lifang 里坊", version=VERSION, description=_ABOUT, docs_url="/docs", redoc_url=None, lifespan=lifespan
     )
-    shown = catalogue.shown()
-    access = Access(store, shown)
     app.state.services = Services(
         store=store,
         access=access,
@@ -109,7 +114,8 @@ def create_app(
         hub=hub,
         jobs=uploads,
         extents=Extents(access, store),
-        ways=Ways(access, store),
+        ways=on_foot,
+        incidents=incident_parts,
         clock=clock,
         public_origin=public_origin,
     )
@@ -124,6 +130,8 @@ def create_app(
         analysis,
         alarms,
         devices,
+        incidents,
+        one_key,
         moving,
         observations,
         sources,

@@ -83,3 +83,13 @@ def keys_of(chosen: Settings) -> Path:
         return chosen.keys
     store = chosen.store
     return store.with_suffix(".key") if isinstance(store, Path) else Path(".lifang/master.key")
+
+
+def photos_of(chosen: Settings) -> Path:
+    """Return the folder for photos of incidents: beside the store, because they are kept as long as it is.
+
+    >>> photos_of(Settings(store="data/twin.gpkg")).as_posix()
+    'data/twin.photos'
+    """
+    store = chosen.store
+    return store.with_suffix(".photos") if isinstance(store, Path) else Path(".lifang/photos")

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api.analysis.ways import Ways
 from api.hub import Hub
+from api.incidents import Incidents
 from api.jobs import Jobs
 from api.live import Live
 from api.ogc.extents import Extents
@@ -35,6 +36,7 @@ class Services:
     jobs: Jobs
     extents: Extents
     ways: Ways
+    incidents: Incidents
     clock: Callable[[], datetime]
     public_origin: str
 

@@ -68,7 +68,7 @@ def _with_incident_titles(layer: Layer) -> Layer:
     levels = {str(number): level.title for number, level in policy.levels.items()}
     titled = _titled(layer, "class", {name: kind.title for name, kind in policy.classes.items()})
     return _titled(
-        _titled(titled, "level", levels), "source", {name: way.title for name, way in policy.sources.items()}
+        _titled(titled, "level", levels), "channel", {name: way.title for name, way in policy.sources.items()}
     )
 
 

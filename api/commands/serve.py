@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from api.commands.common import Progress, add_store, opened, settings
-from api.settings import Settings, keys_of, spool_of
+from api.settings import Settings, keys_of, photos_of, spool_of
 from gis.errors import Unavailable
 from layers.device.types import load_device_types
 
@@ -33,7 +33,9 @@ def _live(chosen: Settings) -> "LiveOptions":
     from layers.observation.decode import Clocks
 
     clocks = Clocks(timedelta(seconds=chosen.clock_ahead_s), timedelta(days=chosen.late_days))
-    return LiveOptions(keys=keys_of(chosen), signed=chosen.signed, clocks=clocks, streams=chosen.streams)
+    return LiveOptions(
+        keys=keys_of(chosen), signed=chosen.signed, clocks=clocks, streams=chosen.streams, photos=photos_of(chosen)
+    )
 
 
 def _mqtt(chosen: Settings) -> "MqttOptions | None":

@@ -19,6 +19,7 @@ LAYER_OF: Mapping[str, str | None] = {
     "alarm_quiet": "alarm",
     "device": "device",
     "incident": "incident",
+    "dispatch_request": "incident",
     "command": "device",
     "camera": "device",
     "change": None,

@@ -1,5 +1,6 @@
 """Classes, levels, sources, departments and one-key alarms, read from ``policy.yaml``; plans from ``plans.yaml``."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gis.errors import BadInput
 from layers.declaration_file import parse_yaml
 from twin.declaration import Text
+from twin.feature import Feature
 
 Level = Literal[1, 2, 3, 4]
 Category = Literal[
@@ -60,12 +62,14 @@ class OneKey(_Model):
     Attributes:
         wait_s: After so many seconds the next is asked.
         ask: How many are asked before a department is called.
+        off_duty: What ``status`` of the layer ``staff`` says of somebody who is not there.
     """
 
     class_: str = Field(alias="class")
     severity: Level
     wait_s: int = Field(gt=0)
     ask: int = Field(gt=0)
+    off_duty: frozenset[str] = frozenset()
 
 
 class Policy(_Model):
@@ -149,6 +153,38 @@ def plan_for(class_: str, level: int, plans: Iterable[Plan]) -> Plan | None:
     True
     """
     return next((plan for plan in plans if plan.class_ == class_ and level in plan.levels), None)
+
+
+def local_plan(record: Feature) -> Plan | None:
+    """Return the plan that a record of the layer ``emergency_plan`` states; ``None`` when it cannot be read.
+
+    ``level`` holds one or several levels, such as ``1,2``; each line of ``content`` is a step, in one language.
+
+    >>> said = {"class": "fire", "level": "1、2", "title": "本院火灾预案", "content": "断电"}
+    >>> local_plan(Feature(layer="emergency_plan", id="Y1", community="c", attributes=said)).levels
+    (1, 2)
+    >>> local_plan(Feature(layer="emergency_plan", id="Y2", community="c", attributes={"class": "fire"})) is None
+    True
+    """
+    said = record.attributes
+    steps = [line.strip() for line in str(said.get("content", "")).splitlines() if line.strip()]
+    levels = [int(digit) for digit in re.findall(r"[1-4]", str(said.get("level", "")))]
+    if not (said.get("class") and said.get("title") and steps and levels):
+        return None
+    values = {
+        "id": record.id,
+        "class": said["class"],
+        "levels": levels,
+        "title": _both(said["title"]),
+        "steps": [_both(step) for step in steps],
+        "escalation": said.get("escalation") and _both(said["escalation"]),
+        "source": record.source,
+    }
+    return Plan.model_validate(values)
+
+
+def _both(text: str) -> dict[str, str]:
+    return {"zh": text, "en": text}
 
 
 def _document(name: str) -> object:

@@ -16,7 +16,8 @@ KIND = "incident"
 
 _DEFAULTS = {one.name: None if one.default is MISSING else one.default for one in fields(Incident)}
 _TIMES = tuple(name for name in _DEFAULTS if name.endswith("_at"))
-_NAMES = {"class_": "class"}
+_NAMES = {"class_": "class", "source": "channel"}
+"""``class`` is a word of Python; ``source`` is where the twin has a record from."""
 
 
 def described(report: Report, grid: str | None) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def message_of(record: Feature, entry: Entry | None = None) -> dict[str, Any]:
     told = {} if entry is None else {"entry": entry.as_json()}
     return {
         "no": record.id,
-        **record.attributes,
+        **{"source" if name == "channel" else name: value for name, value in record.attributes.items()},
         "place": record.place,
         "storey": record.storey,
         "center": None if point is None else [point.x, point.y],

@@ -27,7 +27,7 @@ def test_the_agreed_layers_are_all_declared():
         *("public_space", "facility", "device", "vehicle", "key_place", "hydrant", "shelter"),
         *("household", "resident", "staff", "population", "alarm", "review"),
         *("placement", "mapping_profile", "alarm_watch", "device_status", "device_key", "envelope"),
-        *("incident", "incident_report", "incident_follow"),
+        *("incident", "incident_report", "incident_follow", "incident_call", "emergency_plan"),
         *("patrol", "patrol_route"),
     }
 

@@ -10,8 +10,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from gis.errors import LifangError
 from layers.incident import Report, report, take
-from layers.incident.desk import LAYER, result_of
-from layers.incident.record import KIND, entries_of, incident_of
+from layers.incident.desk import result_of
+from layers.incident.record import KIND, LAYER, entries_of, incident_of
 from layers.incident.rules import NEXT, folded
 from tests.layers.conftest import BUILDING, Community
 from twin.query import Query
@@ -147,6 +147,6 @@ class Incidents(RuleBasedStateMachine):
 
 
 Incidents.TestCase.settings = settings(
-    max_examples=10, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=10, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestIncidents = Incidents.TestCase
