@@ -21,12 +21,14 @@ from api.routes import (
     addresses,
     alarms,
     analysis,
+    commands,
     devices,
     envelope,
     export,
     health,
     imports,
     incidents,
+    linkage,
     mapping,
     moving,
     observations,
@@ -77,6 +79,7 @@ def create_app(
         clock: Returns now in UTC.
     """
     live_parts = live_part(store, types, clock, live or LiveOptions())
+    store = live_parts.store
     hub = Hub(store, live_parts.registry.devices)
     broker = mqtt_part(store, live_parts, mqtt, clock)
     shown = catalogue.shown()
@@ -142,6 +145,8 @@ def create_app(
         export,
         scores,
         mapping,
+        commands,
+        linkage,
     ):
         app.include_router(module.router)
 

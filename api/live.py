@@ -12,10 +12,14 @@ from gis.errors import LifangError
 from layers.alarm.board import Board
 from layers.alarm.duty import Duty
 from layers.alarm.policy import load_policy
+from layers.device.commands import Commands
 from layers.device.presence import Watchman
 from layers.device.registry import Registry
 from layers.device.types import DeviceType
 from layers.ingest import Ingest
+from layers.linkage.book import RuleBook
+from layers.linkage.engine import Engine
+from layers.linkage.watched import WatchedStore
 from layers.moving.rounds import Patrols
 from layers.observation.decode import Clocks
 from twin.store import Store
@@ -28,13 +32,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveOptions:
-    """What an installation decides about its devices and incidents.
+    """What an installation decides about its devices.
 
     Attributes:
         keys: File of the master key; ``None``: devices get no secrets.
         signed: Unsigned messages are refused.
         clocks: How far a device's clock may be from ours.
-        photos: Folder for photos of incidents; ``None`` keeps none.
         streams: Scheme of a camera's stream reference → address with ``{id}``, where a player finds it.
     """
 
@@ -42,13 +45,17 @@ class LiveOptions:
     signed: bool = False
     clocks: Clocks = Clocks()  # noqa: RUF009 - frozen
     streams: Mapping[str, str] = field(default_factory=dict)
-    photos: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The collaborators of everything that is about now."""
+    """The collaborators of everything that is about now.
 
+    Attributes:
+        store: The store as whoever writes should use it: linkage looks over each transaction.
+    """
+
+    store: Store
     registry: Registry
     ingest: Ingest
     board: Board
@@ -57,12 +64,16 @@ class Live:
     patrols: Patrols
     secrets: Secrets
     streams: Mapping[str, str]
+    rules: RuleBook
+    linkage: Engine
+    commands: Commands
 
     async def run(self) -> None:
         """Let time pass for alarms and devices until cancelled; what was missed while stopped is done at the start."""
         waited_s = 0.0
         while True:
-            await _quietly(self.duty.tick)
+            for tick in (self.duty.tick, self.linkage.tick, self.commands.tick):
+                await _quietly(tick)
             if waited_s >= PRESENCE_EVERY_S:
                 waited_s = 0.0
                 await _quietly(self.watchman.tick)
@@ -75,8 +86,14 @@ def live_part(
     store: Store, types: Mapping[str, DeviceType], clock: Callable[[], datetime], options: LiveOptions
 ) -> Live:
     """Return the live part of a service on this store."""
+    watched = WatchedStore(store)
+    store = watched.as_store()
     policy, registry, board = load_policy(), Registry(store, types, clock), Board(store)
+    rules = RuleBook(store, types, clock)
+    engine = Engine(store, rules, registry, types, clock)
+    watched.follow(engine.follow)
     return Live(
+        store=store,
         registry=registry,
         ingest=Ingest(store, types, clock, policy=policy, clocks=options.clocks, registry=registry),
         board=board,
@@ -85,6 +102,9 @@ def live_part(
         patrols=Patrols(store, registry, policy, clock),
         secrets=Secrets(store, registry, options.keys, clock, required=options.signed),
         streams=options.streams,
+        rules=rules,
+        linkage=engine,
+        commands=Commands(store, clock),
     )
 
 
