@@ -32,12 +32,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveOptions:
-    """What an installation decides about its devices.
+    """What an installation decides about its devices and incidents.
 
     Attributes:
         keys: File of the master key; ``None``: devices get no secrets.
         signed: Unsigned messages are refused.
         clocks: How far a device's clock may be from ours.
+        photos: Folder for photos of incidents; ``None`` keeps none.
         streams: Scheme of a camera's stream reference → address with ``{id}``, where a player finds it.
     """
 
@@ -45,6 +46,7 @@ class LiveOptions:
     signed: bool = False
     clocks: Clocks = Clocks()  # noqa: RUF009 - frozen
     streams: Mapping[str, str] = field(default_factory=dict)
+    photos: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
