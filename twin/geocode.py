@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from gis.errors import BadInput
@@ -220,15 +221,20 @@ def with_address(place: Feature, building: Feature) -> Feature:
 def _site(building: Feature) -> Address:
     """Return the part of the address that all places of a building share: street, plate, compound, number."""
     said = building.attributes
-    named, plate = _read(building.name), _read(said.get("door_plate_no"))
-    stated = None if said.get("address_source") == _DERIVED else _read(said.get("address"))
+    stated = None if said.get("address_source") == _DERIVED else said.get("address")
+    return _site_of(building.name, *map(_text, (said.get("door_plate_no"), stated, said.get("compound"))))
+
+
+@lru_cache(maxsize=4096)  # asked for every place in a building
+def _site_of(name: str | None, plate_text: str | None, stated_text: str | None, in_compound: str | None) -> Address:
+    named, plate, stated = _read(name), _read(plate_text), _read(stated_text)
     numbers = [one.building for one in (named, stated, plate) if one and one.building and not one.notes]
     plates = [one for one in (plate, stated) if one and one.door_plate]
     compound = next((one.compound for one in (named, stated, plate) if one and one.building and one.compound), None)
     return Address(
         street=plates[0].street if plates else None,
         door_plate=plates[0].door_plate if plates else None,
-        compound=(compound or _text(said.get("compound"))) if numbers else building.name,
+        compound=(compound or in_compound) if numbers else name,
         building=numbers[0] if numbers else None,
     )
 

@@ -80,7 +80,7 @@ def building_codes(footprints: Sequence[BaseGeometry], taken: Iterable[str]) -> 
     shapes = _footprints(footprints)
     grids, fine = (_anchor_codes(shapes, level).tolist() for level in (GRID_LEVEL, 10))
     areas = shapely.area(shapes).tolist()
-    outlines = shapely.to_wkb(shapely.normalize(shapes)).tolist()
+    outlines = _outlines(shapes, grids)
     order = sorted(range(len(shapes)), key=lambda at: (grids[at], -areas[at], fine[at], outlines[at]))
     used = defaultdict(set)
     for key in taken:
@@ -204,6 +204,16 @@ def _footprints(footprints: Sequence[BaseGeometry]) -> npt.NDArray[np.object_]:
             index=int(wide[0]),
         )
     return shapes
+
+
+def _outlines(shapes: npt.NDArray[np.object_], grids: Sequence[str]) -> list[bytes]:
+    """Return what tells footprints of one cell apart when nothing else does; for those alone in theirs, nothing."""
+    _, cell, count = np.unique(np.array(grids), return_inverse=True, return_counts=True)
+    shared = count[cell] > 1
+    outlines = np.full(len(shapes), b"", dtype=object)
+    outlines[shared] = shapely.to_wkb(shapely.normalize(shapes[shared]))
+    told: list[bytes] = outlines.tolist()
+    return told
 
 
 def is_building_sized(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
