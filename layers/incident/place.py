@@ -36,9 +36,8 @@ def site_of(transaction: Transaction, report: Report) -> Site:
     """Return where a report says it is.
 
     Raises:
-        BadInput: ``incident.nowhere`` when the report does not say; ``incident.unknown_device``,
-            ``incident.unknown_facility``, ``incident.unknown_place``, ``incident.no_community``, or what
-            :meth:`SpaceCode.parse` raises.
+        BadInput: ``incident.nowhere`` when the report does not say; ``incident.unknown_place`` naming the field,
+            ``incident.no_community``, or what :meth:`SpaceCode.parse` raises.
     """
     if report.device is not None:
         return _of_thing(transaction, "device", report.device)
@@ -106,4 +105,4 @@ def _grid(transaction: Transaction, point: BaseGeometry | None) -> str | None:
 
 
 def _unknown(what: str, name: str) -> BadInput:
-    return BadInput(f"incident.unknown_{what}", f"The twin knows no {what} {name!r}.", "Check the number.", field=what)
+    return BadInput("incident.unknown_place", f"The twin knows no {what} {name!r}.", "Check the number.", field=what)
