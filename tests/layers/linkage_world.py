@@ -81,13 +81,13 @@ OUTDOORS = {
 class Community:
     """Two houses and a yard, and the same yard again 3 km away, where nothing may happen."""
 
-    def __init__(self, path):
+    def __init__(self, path, features=None):
         self.now, self.number = NOON, 0
         self.raw = EmbeddedStore(path, CATALOGUE, lambda: self.now)
         watched = WatchedStore(self.raw)
         self.store, self.types, policy = watched.as_store(), load_device_types(), load_policy()
         clock = lambda: self.now  # noqa: E731
-        self.put(*self._places(), *self._devices())
+        self.put(*([*self._places(), *self._devices()] if features is None else features))
         self.registry, self.board = Registry(self.store, self.types, clock), Board(self.store)
         self.book = RuleBook(self.store, self.types, clock)
         self.engine = Engine(self.store, self.book, self.registry, self.types, clock)
@@ -119,16 +119,19 @@ class Community:
             yield device(f"{name}-far", kind, at + 3000)
 
     def put(self, *features):
-        self.raw.write(lambda tx: [tx.put(feature) for feature in features]).result()
+        self.raw.write(lambda tx: tx.put_all(features)).result()
 
     def enable(self, *names):
         for name in names:
             self.book.switch(name, "王", on=True).result()
 
-    def say(self, device, name, result, *, seq=None):
+    def item(self, device, name, result, seq=None):
         self.number += 1
-        item = {"device": device, "property": name, "result": result, "source": "gw", "source_seq": seq or self.number}
-        receipt = self.ingest.observe([{**item, "phenomenonTime": self.now.isoformat()}]).result()
+        said = {"device": device, "property": name, "result": result, "source": "gw", "source_seq": seq or self.number}
+        return {**said, "phenomenonTime": self.now.isoformat()}
+
+    def say(self, device, name, result, *, seq=None):
+        receipt = self.ingest.observe([self.item(device, name, result, seq)]).result()
         assert receipt.rejected == []
         self.now += timedelta(seconds=1)
         return receipt
