@@ -1,6 +1,7 @@
 """A model's doors, stairs and devices stand in the twin under the codes of its rooms; the next version changes little."""
 
 import shutil
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from layers.catalogue import load_catalogue
 from layers.envelopes import scenes_of
 from tests.bim_import.conftest import House
 from twin.embedded import EmbeddedStore
+from twin.postgis import PostgisStore
 from twin.query import Query
 
 AT = Placement(120.1536, 30.2874)
@@ -153,6 +155,22 @@ def test_the_envelope_comes_with_the_places_and_goes_with_them(store, model):
     undo_import(store, batch, "planner", datetime.now(UTC))
     assert report.stored
     assert list(scenes_of(store, building)) == []
+
+
+def test_both_stores_hold_the_same_of_a_model_and_let_it_go(store, database, model):
+    def told(twin):
+        layers = ("building", "storey", "space", "connection", "device", "envelope")
+        return {
+            layer: {name: (one.place, one.attributes) for name, one in held(twin, layer).items()} for layer in layers
+        }
+
+    with closing(PostgisStore(database, load_catalogue())) as postgis:
+        reports = [take(twin, model) for twin in (store, postgis)]
+        assert reports[0].counts == reports[1].counts
+        assert told(store) == told(postgis)
+        assert [len(held(postgis, layer)) for layer in ("connection", "device", "envelope")] == [2, 1, 1]
+        undo_import(postgis, imports(postgis)[0]["batch"], "planner", datetime.now(UTC))
+        assert not any(told(postgis).values())
 
 
 def test_the_envelope_of_a_model_laid_elsewhere_goes_with_its_footprint(model):
