@@ -125,6 +125,7 @@ FORMATS: Mapping[str, Format] = {
     "geojsonseq": Format(".geojsons", "application/geo+json-seq", lambda it: geojson.encode_sequence(it.tables)),
     "flatgeobuf": Format(".fgb", "application/flatgeobuf", lambda it: vector.encode_flatgeobuf(it.table)),
     "geoparquet": Format(".parquet", "application/vnd.apache.parquet", lambda it: parquet.encode(it.table)),
+    "arrow": Format(".arrow", "application/vnd.apache.arrow.stream", lambda it: parquet.encode_arrow(it.table)),
     "csv": Format(".csv", "text/csv; charset=utf-8", lambda it: text_table.encode(it.table)),
     "cityjson": Format(
         ".city.json",
@@ -180,6 +181,19 @@ def export(access: Access, catalogue: Catalogue, form: Format, query: Query, now
     first = next(pieces, b"")
     bodiless = tuple(volume.id for volume in material.volumes if not volume.heights_m) if form.solid else ()
     return Export(chain([first], pieces), len(features), bodiless)
+
+
+def written(
+    catalogue: Catalogue, form: Format, layers: Sequence[str], features: Sequence[Feature], now: datetime
+) -> Iterator[bytes]:
+    """Yield features that the asker may see, of these layers, in a format.
+
+    Raises:
+        BadInput: ``export.one_layer``.
+        Unavailable: ``export.no_pyarrow``.
+    """
+    by_layer = {name: [feature for feature in features if feature.layer == name] for name in dict.fromkeys(layers)}
+    return form.write(Material(by_layer, catalogue, "Lifang", now))
 
 
 def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -94,6 +94,23 @@ def pairs(texts: Sequence[str], parameter: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def fields(texts: Sequence[str], parameter: str) -> dict[str, str]:
+    """Return ``field:value`` conditions by field; one asked for twice is refused: nothing is two things.
+
+    >>> fields(["a:1", "a:2"], "filter")
+    Traceback (most recent call last):
+        ...
+    gis.errors.BadInput: request.repeated: filter asks for a twice. Ask for one value.
+    """
+    found: dict[str, str] = {}
+    for name, value in pairs(texts, parameter):
+        if found.setdefault(name, value) != value:
+            raise BadInput(
+                "request.repeated", f"{parameter} asks for {name} twice.", "Ask for one value.", parameter=parameter
+            )
+    return found
+
+
 def polygon(text: str | None, parameter: str) -> BaseGeometry | None:
     """Return an area given as WKT in CRS84, ``None`` when none is given; see :func:`area_of`."""
     return None if text is None else area_of(text, parameter)
@@ -121,22 +138,30 @@ def area_of(text: str, parameter: str) -> BaseGeometry:
     return shape
 
 
-def held_point(area: str | None, text: str) -> tuple[BaseGeometry, float | None]:
-    """Return the point of ``lon,lat[,height]`` and the height in metres.
+def position(text: str, parameter: str) -> tuple[float, ...]:
+    """Return longitude, latitude and, when given, height.
 
-    >>> held_point(None, "120.2,30.3,6.5")
-    (<POINT (120.2 30.3)>, 6.5)
+    >>> position("120.2,30.3,6.5", "point")
+    (120.2, 30.3, 6.5)
     """
-    if area is not None:
-        raise BadInput("request.parameter", "area and point exclude one another.", "Leave one out.", parameter="point")
-    names = ("longitude", "latitude", "height")[: max(2, text.count(",") + 1)]
-    lon, lat, *height = numbers(text, names, "point")
-    shape = shapely.Point(lon, lat)
+    return numbers(text, ("longitude", "latitude", "height")[: max(2, text.count(",") + 1)], parameter)
+
+
+def on_earth(lon_deg: float, lat_deg: float, parameter: str) -> BaseGeometry:
+    """Return a position as a point.
+
+    >>> on_earth(30.3, 120.2, "point")
+    Traceback (most recent call last):
+        ...
+    gis.errors.BadInput: request.parameter: point=30.3,120.2 is not on the earth. Longitude first.
+    """
+    shape = shapely.Point(lon_deg, lat_deg)
     if not _inside_crs84(shape):
         raise BadInput(
-            "request.parameter", f"point={text!r:.60} is not on the earth.", "Longitude first.", parameter="point"
-        )
-    return shape, height[0] if height else None
+            "request.parameter", f"{parameter}={lon_deg},{lat_deg} is not on the earth.", "Longitude first.",
+            parameter=parameter,
+        )  # fmt: skip
+    return shape
 
 
 def _inside_crs84(shape: BaseGeometry) -> bool:

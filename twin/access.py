@@ -20,7 +20,7 @@ MIN_PERSONS = 5
 FARTHEST_M = 100_000.0
 _FIRST_RADIUS_M = 100.0
 
-GROUPINGS = ("community", "grid", "building", "storey", "h3")
+GROUPINGS = ("community", "grid", "building", "unit", "storey", "h3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,17 @@ class Group:
         key: Code of the place, or H3 cell.
         count: Number of records; ``None`` when suppressed.
         value: Sum of the asked field; ``None`` when suppressed or not asked.
+        mean: Mean of the records that state the field.
+        low: Least value; of layers about persons never told, as it is one person's.
+        high: Greatest value; likewise.
     """
 
     key: str
     count: int | None
     value: float | None
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +149,11 @@ class Access:
         """
         layer = self._check_aggregate(query, by, total, resolution)
         records = self._store.find(replace(query, limit=None, cursor=None)).features
-        sums: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
+        groups: dict[str, list[Any]] = defaultdict(list)
         for key, record in zip(self._keys(records, by, resolution), records, strict=True):
             if key is not None:
-                sums[key][0] += 1
-                sums[key][1] += _number(record.attributes.get(total)) if total else 0.0
-        return _suppressed(sums, personal=layer.access == "aggregate", summed=total is not None)
+                groups[key].append(record.attributes.get(total) if total else None)
+        return _suppressed(groups, personal=layer.access == "aggregate", summed=total is not None)
 
     def total(self, query: Query, total: str) -> Group:
         """Return one group of everything that matches: how many records, and their sum; suppressed like any group."""
@@ -208,6 +213,8 @@ class Access:
             return [record.community for record in records]
         if by == "building":
             return [_prefix(record.place, 2) for record in records]
+        if by == "unit":
+            return [_prefix(record.place, 3) for record in records]
         if by == "storey":
             return [_prefix(record.place, 4) for record in records]
         positions = self._positions(records)
@@ -261,15 +268,24 @@ def _unknown_field(layer: Layer, name: str, readable: Iterable[str]) -> BadInput
     )
 
 
-def _suppressed(sums: Mapping[str, Sequence[float]], *, personal: bool, summed: bool) -> Aggregation:
-    groups, small = [], 0
-    for key, (count, value) in sorted(sums.items()):
-        if personal and (value if summed else count) < MIN_PERSONS:
+def _suppressed(groups: Mapping[str, Sequence[Any]], *, personal: bool, summed: bool) -> Aggregation:
+    """Return the groups, each with the values of its records."""
+    told, small = [], 0
+    for key, held in sorted(groups.items()):
+        values = [float(value) for value in held if isinstance(value, int | float) and not isinstance(value, bool)]
+        if personal and (sum(values) if summed else len(held)) < MIN_PERSONS:
             small += 1
-            groups.append(Group(key, None, None))
+            told.append(Group(key, None, None))
         else:
-            groups.append(Group(key, int(count), value if summed else None))
-    return Aggregation(tuple(groups), small)
+            told.append(_group(key, len(held), values, personal=personal, summed=summed))
+    return Aggregation(tuple(told), small)
+
+
+def _group(key: str, count: int, values: Sequence[float], *, personal: bool, summed: bool) -> Group:
+    if not summed or not values:
+        return Group(key, count, 0.0 if summed else None)
+    low, high = (None, None) if personal else (min(values), max(values))
+    return Group(key, count, sum(values), sum(values) / len(values), low, high)
 
 
 def _hidden(sums: Mapping[Hashable, Sequence[float]]) -> set[Hashable]:

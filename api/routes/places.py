@@ -1,7 +1,7 @@
 """Everything about one place, and search."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from api.parameters import words
 from api.people import people_in
 from api.state import Here
 from api.view import Seen, View
-from gis.errors import Conflict
+from gis.errors import BadInput, Conflict
 from layers.device.types import DeviceType
 from twin.feature import Feature
 from twin.matching import integrity
@@ -29,56 +29,54 @@ router = APIRouter(tags=["places"])
 
 
 @router.get("/v1/places/{code}")
-def place(seen: Seen, code: str) -> dict[str, Any]:
+def place(
+    seen: Seen,
+    code: str,
+    include: Annotated[
+        str | None,
+        Parameter(
+            description="Parts of the answer, by commas; all but history, facilities and incidents when left out."
+        ),
+    ] = None,
+) -> dict[str, Any]:
     """Return the place with this code (or other identifier), with its neighbours, devices, alarms and people."""
     found = find_place(seen, code)
-    key = found.id
-    coded = found.layer not in ("community", "grid")
     return {
         **_named(found),
         "layer": found.layer,
         "name": found.name,
-        "address": address_of(seen, found),
-        "divisions": divisions_of(seen, found),
         "storey": found.storey,
         "z_min_m": found.z_min_m,
         "z_max_m": found.z_max_m,
         "stage": found.stage,
-        "geometry": None if found.geometry is None else shapely.geometry.mapping(found.geometry),
         "integrity": _integrity(found),
         "attributes": dict(found.attributes),
         "parent": found.parent,
-        "ancestors": [_short(above) for above in _ancestors(seen, found)],
-        "children": [_short(below) for below in _children(seen, found)] if coded else [],
-        "identifiers": [_identifier(name) for name in seen.here.store.identifiers(key)],
-        "descent": [{**asdict(one), "at": one.at.isoformat()} for one in seen.here.store.descent(key)],
-        "records": {"device": _devices(seen, key)} if coded else {},
-        "population": _population(seen, key) if coded else None,
-        "alarms": alarm_messages(seen.here, seen.find("alarm", within=key)),
+        **{name: PARTS[name](seen, found) for name in _wanted(include)},
         **_provenance(found),
     }
+
+
+def _wanted(include: str | None) -> tuple[str, ...]:
+    if include is None:
+        return _USUAL
+    unknown = [name for name in words(include) if name not in PARTS]
+    if unknown:
+        raise BadInput(
+            "request.parameter",
+            f"There is no part {unknown[0]!r} of a place.",
+            f"Use some of: {', '.join(PARTS)}.",
+            parameter="include",
+        )
+    return words(include)
 
 
 @router.get("/v1/places/{code}/history")
 def history(here: Here, code: str) -> dict[str, Any]:
     """Return every version of a place, in the order they were recorded: when it was true, when the twin believed it."""
-    found = find_place(View(here, None, None), code, ended=True)
-    versions = here.store.history(found.layer, found.id)
-    return {
-        "code": found.id,
-        "versions": [
-            {
-                "name": version.name,
-                "stage": version.stage,
-                "z_min_m": version.z_min_m,
-                "z_max_m": version.z_max_m,
-                "geometry": None if version.geometry is None else shapely.geometry.mapping(version.geometry),
-                "attributes": dict(here.access.masked(version).attributes),
-                **_provenance(version),
-            }
-            for version in versions
-        ],
-    }
+    seen = View(here, None, None)
+    found = find_place(seen, code, ended=True)
+    return {"code": found.id, "versions": _versions(seen, found)}
 
 
 class Name(BaseModel):
@@ -200,10 +198,10 @@ def _children(seen: View, found: Feature) -> list[Feature]:
 
 
 def _devices(seen: View, key: str) -> list[dict[str, Any]]:
-    devices = seen.find("device", within=key, limit=1000)
+    devices = seen.find("device", within=key, limit=_MOST)
     kinds = {device.id: seen.here.types.get(device.attributes.get("device_type", "")) for device in devices}
     values: dict[str, dict[str, Any]] = {device.id: {} for device in devices}
-    for latest in seen.here.store.latest(values) if seen.is_now else ():
+    for latest in seen.here.store.latest(values, at=seen.at, known_at=seen.known_at) if values else ():
         values[latest.device][latest.name] = _value(latest, kinds[latest.device])
     return [_device(device, values[device.id]) for device in devices]
 
@@ -226,3 +224,64 @@ def _population(seen: View, key: str) -> dict[str, Any] | None:
     if people is None:
         return None
     return {"households": people.count, "persons": people.value, "suppressed": people.count is None}
+
+
+def _versions(seen: View, found: Feature) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": version.name,
+            "stage": version.stage,
+            "z_min_m": version.z_min_m,
+            "z_max_m": version.z_max_m,
+            "geometry": _geometry(version),
+            "attributes": dict(seen.here.access.masked(version).attributes),
+            **_provenance(version),
+        }
+        for version in seen.here.store.history(found.layer, found.id)
+    ]
+
+
+def _geometry(found: Feature) -> Any:
+    return None if found.geometry is None else shapely.geometry.mapping(found.geometry)
+
+
+def _coded(found: Feature) -> bool:
+    """Tell whether a place has a space code: things stand in it."""
+    return found.layer not in ("community", "grid")
+
+
+def _facilities(seen: View, found: Feature) -> list[dict[str, Any]]:
+    """Return the facilities that stand in a place or within its outline."""
+    inside = seen.find("facility", within=found.id, limit=_MOST)
+    around = () if found.geometry is None else seen.find("facility", area=found.geometry, limit=_MOST)
+    known = {one.id: one for one in (*inside, *around)}
+    return [{"id": one.id, "name": one.name, "attributes": dict(one.attributes)} for one in known.values()]
+
+
+def _incidents(seen: View, found: Feature) -> list[dict[str, Any]]:
+    incidents = seen.find("incident", within=found.id, limit=_MOST)
+    return [{"id": one.id, "name": one.name, "attributes": dict(one.attributes)} for one in incidents]
+
+
+_MOST = 1000
+
+PARTS: Mapping[str, Callable[[View, Feature], Any]] = {
+    "address": address_of,
+    "divisions": divisions_of,
+    "geometry": lambda _, found: _geometry(found),
+    "ancestors": lambda seen, found: [_short(above) for above in _ancestors(seen, found)],
+    "children": lambda seen, found: [_short(below) for below in _children(seen, found)] if _coded(found) else [],
+    "identifiers": lambda seen, found: [_identifier(name) for name in seen.here.store.identifiers(found.id)],
+    "descent": lambda seen, found: [
+        {**asdict(one), "at": one.at.isoformat()} for one in seen.here.store.descent(found.id)
+    ],
+    "records": lambda seen, found: {"device": _devices(seen, found.id)} if _coded(found) else {},
+    "population": lambda seen, found: _population(seen, found.id) if _coded(found) else None,
+    "alarms": lambda seen, found: alarm_messages(seen.here, seen.find("alarm", within=found.id)),
+    "facilities": _facilities,
+    "incidents": _incidents,
+    "history": _versions,
+}
+"""Parts of what is told of a place."""
+
+_USUAL = tuple(name for name in PARTS if name not in ("facilities", "incidents", "history"))

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
 
 from api import geojson
-from api.analysis.meeting import area_around
+from api.exporting import form_named
 from api.finding import place_key
-from api.parameters import box, held_point, integers, numbers, pairs, polygon, words
-from api.view import Seen
-from twin.query import Page
+from api.parameters import box, fields, integers, numbers, pairs, position, words
+from api.question import FORMS, Form, Question, answer, asked, respond
+from api.view import Present, Seen
 
 router = APIRouter(tags=["query"])
 
@@ -22,7 +22,17 @@ Within = Annotated[str | None, Parameter(description="Space code: that place and
 Filters = Annotated[list[str], Parameter(description="field:value, repeatable; all must hold.")]
 
 
-@router.get("/v1/query", response_class=Response, responses={200: {"content": {geojson.MEDIA_TYPE: {}}}})
+_CONTENT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            geojson.MEDIA_TYPE: {"schema": {"type": "object"}},
+            **{form_named(name).media_type.partition(";")[0]: {} for name in FORMS if name != "geojson"},
+        }
+    }
+}
+
+
+@router.get("/v1/query", response_class=Response, responses=_CONTENT)
 def query(
     seen: Seen,
     layers: Layers,
@@ -44,54 +54,59 @@ def query(
     intersects: Annotated[
         str | None, Parameter(description="Another layer: what meets one of its features.", examples=["shelter"])
     ] = None,
-    intersects_m: Annotated[
-        float, Parameter(ge=0, le=10_000, description="So near to one of them is enough, metres.")
-    ] = 0,
+    intersects_m: Annotated[float, Parameter(description="So near to one of them is enough, metres.")] = 0,
     intersects_filter: Annotated[list[str], Parameter(description="field:value of the other layer.")] = [],  # noqa: B006
     limit: Annotated[int, Parameter(description="Page size, 1 to 10000.")] = 100,
     cursor: Annotated[str | None, Parameter(description="next of the page before.")] = None,
+    format: Annotated[Form, Parameter(description="Form of the answer.")] = "geojson",  # noqa: A002
 ) -> Response:
     """Return the features that meet all conditions as GeoJSON, with ``matched``, ``returned`` and ``next``."""
-    shape, height_m = (polygon(area, "area"), None) if point is None else held_point(area, point)
-    if intersects is not None:
-        others = area_around(seen, intersects, pairs(intersects_filter, "intersects_filter"), intersects_m)
-        shape = others if shape is None else shape.intersection(others)
-        if shape.is_empty:
-            return Response(geojson.collection_json(Page((), 0, None)), media_type=geojson.MEDIA_TYPE)
-    question = seen.query(
-        *words(layers),
+    where = {
+        "within": within,
+        "bbox": None if bbox is None else box(bbox, "bbox"),
+        "area": area,
+        "point": None if point is None else position(point, "point"),
+        "near": None if near is None else _near(near),
+        "nearest": None if nearest is None else position(nearest, "nearest")[:2],
+        "storeys": integers(storeys, "storeys"),
+        "z_min_m": z_min,
+        "z_max_m": z_max,
+        "intersects": intersects
+        and {
+            "layer": intersects,
+            "distance_m": intersects_m,
+            "filter": fields(intersects_filter, "intersects_filter"),
+        },
+    }
+    question = asked(
+        layers=words(layers),
         ids=words(ids),
-        bbox=None if bbox is None else box(bbox, "bbox"),
-        within=place_key(seen.here, within),
-        area=shape,
-        near=None if near is None else _three(near),
-        storeys=integers(storeys, "storeys"),
-        z_min_m=z_min if height_m is None else height_m,
-        z_max_m=z_max if height_m is None else height_m,
-        filters=pairs(filter, "filter"),
+        where=where,
+        filter=fields(filter, "filter"),
         limit=limit,
         cursor=cursor,
+        format=format,
     )
-    access = seen.here.access
-    if nearest is None:
-        page = access.find(question)
-    else:
-        lon, lat = numbers(nearest, ("longitude", "latitude"), "nearest")
-        page = access.nearest(question, lon, lat, limit)
-    return Response(geojson.collection_json(page), media_type=geojson.MEDIA_TYPE)
+    return respond(seen, answer(seen, question))
+
+
+@router.post("/v1/query", response_class=Response, responses=_CONTENT)
+def ask(seen: Present, question: Question) -> Response:
+    """Return the same as GET for a question as a JSON document, which also takes a CQL2 filter."""
+    return respond(seen, answer(seen, question))
 
 
 @router.get("/v1/aggregate")
 def aggregate(
     seen: Seen,
     layer: Annotated[str, Parameter(description="The layer to count.")],
-    by: Annotated[str, Parameter(description="community, grid, building, storey or h3.")],
+    by: Annotated[str, Parameter(description="community, grid, building, unit, storey or h3.")],
     sum: Annotated[str | None, Parameter(description="Numeric field to sum.")] = None,  # noqa: A002
     resolution: Annotated[int, Parameter(description="H3 resolution for by=h3.")] = 11,
     within: Within = None,
     filter: Filters = [],  # noqa: A002, B006
 ) -> dict[str, Any]:
-    """Return counts and sums by place or H3 cell; groups of too few persons are suppressed (``null``)."""
+    """Return counts, sums, means and extremes by place or H3 cell; groups of too few persons are ``null``."""
     question = seen.query(*words(layer), within=place_key(seen.here, within), filters=pairs(filter, "filter"))
     found = seen.here.access.aggregate(question, by, total=sum, resolution=resolution)
     groups = [asdict(group) for group in found.groups]
@@ -106,6 +121,6 @@ def _cell(key: str) -> Any:
     return shapely.geometry.mapping(shapely.Polygon(ring))
 
 
-def _three(text: str) -> tuple[float, float, float]:
+def _near(text: str) -> dict[str, Any]:
     lon, lat, radius_m = numbers(text, ("longitude", "latitude", "radius"), "near")
-    return lon, lat, radius_m
+    return {"position": (lon, lat), "radius_m": radius_m}

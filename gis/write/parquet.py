@@ -1,4 +1,4 @@
-"""GeoParquet 1.1: WKB, CRS84, and a bounding box a row, so that readers skip what they do not need."""
+"""GeoParquet 1.1 and Arrow streams: WKB, CRS84, and a bounding box a row, so that readers skip what they do not need."""
 
 import json
 from collections.abc import Iterator
@@ -21,24 +21,47 @@ def encode(table: Table) -> Iterator[bytes]:
     Raises:
         Unavailable: ``export.no_pyarrow``.
     """
+    pa = _pyarrow()
+    from pyarrow import parquet
+
+    sink = pa.BufferOutputStream()
+    parquet.write_table(_rows(pa, table), sink, row_group_size=_ROWS_A_GROUP, compression="zstd")
+    yield sink.getvalue().to_pybytes()
+
+
+def encode_arrow(table: Table) -> Iterator[bytes]:
+    """Yield the same columns as an Arrow stream, which a program reads without decoding.
+
+    Raises:
+        Unavailable: ``export.no_pyarrow``.
+    """
+    pa = _pyarrow()
+    rows = _rows(pa, table)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows, max_chunksize=_ROWS_A_GROUP)
+    yield sink.getvalue().to_pybytes()
+
+
+def _pyarrow() -> Any:
     try:
         import pyarrow as pa
-        from pyarrow import parquet
     except ImportError as error:
         raise Unavailable(
             "export.no_pyarrow",
-            "GeoParquet needs the package pyarrow, which is not installed.",
+            "GeoParquet and Arrow need the package pyarrow, which is not installed.",
             "Install it: pip install 'lifang[parquet]'.",
         ) from error
+    return pa
+
+
+def _rows(pa: Any, table: Table) -> Any:
     shapes = np.array(table.geometries, dtype=object)
     named = {"id": Column("string", table.ids), **table.columns}
     columns = {name: _array(pa, column) for name, column in named.items()}
     columns["geometry"] = pa.array(list(shapely.to_wkb(shapes)), pa.binary())
     columns["bbox"] = _boxes(pa, shapes)
-    rows = pa.table(columns).replace_schema_metadata({"geo": json.dumps(_metadata(shapes))})
-    sink = pa.BufferOutputStream()
-    parquet.write_table(rows, sink, row_group_size=_ROWS_A_GROUP, compression="zstd")
-    yield sink.getvalue().to_pybytes()
+    return pa.table(columns).replace_schema_metadata({"geo": json.dumps(_metadata(shapes))})
 
 
 def _array(pa: Any, column: Column) -> Any:

@@ -144,7 +144,8 @@ def test_a_bad_parameter_is_named(filled, conditions, parameter):
 
 def test_people_are_counted_by_building_and_by_cell(filled):
     by_building = get(filled, "/v1/aggregate", layer="household", by="building", sum="persons").json()
-    assert by_building == {"groups": [{"key": KEY, "count": 2, "value": 6.0}], "suppressed": 0}
+    told = {"key": KEY, "count": 2, "value": 6.0, "mean": 3.0, "low": None, "high": None}
+    assert by_building == {"groups": [told], "suppressed": 0}, "the least household is one household"
     (cell,) = get(filled, "/v1/aggregate", layer="household", by="h3", sum="persons", resolution=9).json()["groups"]
     assert cell["value"] == 6.0
     assert shapely.geometry.shape(cell["geometry"]).intersects(HOUSE)

@@ -1,0 +1,206 @@
+"""The one question as a document: where × when × what × filter."""
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from shapely.geometry.base import BaseGeometry
+
+from api import geojson
+from api.analysis.meeting import area_around
+from api.exporting import form_named, written
+from api.finding import place_key
+from api.ogc import cql2
+from api.parameters import area_of, on_earth
+from api.view import View
+from gis.errors import BadInput
+from twin.filter import Condition, queryables
+from twin.query import Page, Query
+
+Form = Literal["geojson", "csv", "geoparquet", "arrow"]
+FORMS: tuple[Form, ...] = ("geojson", "csv", "geoparquet", "arrow")
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Position = tuple[Number, Number]
+"""Longitude and latitude, CRS84 degrees."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Near(_Part):
+    """Within a distance of a position, nearest first."""
+
+    position: Position
+    radius_m: Number = Field(description="Above 0, up to 100000")
+
+
+class Meets(_Part):
+    """What meets, or lies so near to, a feature of another layer."""
+
+    layer: str = Field(max_length=100)
+    distance_m: Number = Field(default=0, ge=0, le=10_000)
+    filter: dict[str, str] = Field(default={}, max_length=20)
+
+
+class Where(_Part):
+    """Conditions of place; all must hold."""
+
+    within: str | None = Field(default=None, max_length=200, description="Code or any other name of a place")
+    bbox: tuple[Number, Number, Number, Number] | None = Field(
+        default=None, description="west, south, east, north in degrees"
+    )
+    area: str | None = Field(default=None, max_length=5_000_000, description="Polygon as WKT, CRS84")
+    point: tuple[Number, Number] | tuple[Number, Number, Number] | None = Field(
+        default=None, description="longitude, latitude and, if wanted, height in metres; what holds the point"
+    )
+    near: Near | None = None
+    nearest: Position | None = Field(default=None, description="The limit nearest features")
+    storeys: list[int] = Field(default=[], max_length=500, description="1 is the ground floor, -1 the first basement")
+    z_min_m: Number | None = Field(default=None, description="Only what reaches above this height")
+    z_max_m: Number | None = Field(default=None, description="Only what begins below this height")
+    intersects: Meets | None = None
+
+
+class When(_Part):
+    """Both clocks."""
+
+    at: AwareDatetime | None = Field(default=None, description="As it was at this moment")
+    known_at: AwareDatetime | None = Field(default=None, description="As the twin knew it at this moment")
+
+
+class Question(_Part):
+    """Which features."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "layers": ["device"],
+                    "where": {"bbox": [120.1, 30.2, 120.2, 30.3], "storeys": [1, 2]},
+                    "filter": {"device_type": "smoke_detector"},
+                    "limit": 10,
+                }
+            ]
+        },
+    )
+    layers: list[str] = Field(min_length=1, max_length=50)
+    ids: list[str] = Field(default=[], max_length=10_000)
+    where: Where = Where()
+    when: When = When()
+    filter: dict[str, str] = Field(default={}, max_length=20, description="Field and value; all must be equal")
+    cql2: str | dict[str, Any] | None = Field(
+        default=None, description="A CQL2 filter, as text or JSON; of one layer. See docs/ogc.md."
+    )
+    limit: int = Field(default=100, description="Page size, 1 to 10000")
+    cursor: str | None = Field(default=None, max_length=1000, description="next of the page before")
+    format: Form = "geojson"
+
+
+def asked(**said: Any) -> Question:
+    """Return the question that parameters of an address state.
+
+    Raises:
+        BadInput: ``request.parameter``, naming the parameter.
+
+    >>> asked(layers=["device"], where={"storeys": [1] * 501})
+    Traceback (most recent call last):
+        ...
+    gis.errors.BadInput: request.parameter: storeys: List should have at most 500 items ... See /docs.
+    """
+    try:
+        return Question.model_validate(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        named = [part for part in first["loc"] if isinstance(part, str) and part != "where"]
+        name = named[0] if named else "layers"
+        raise BadInput("request.parameter", f"{name}: {first['msg']}.", "See /docs.", parameter=name) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page and the form it is wanted in."""
+
+    page: Page
+    layers: tuple[str, ...]
+    form: Form
+
+
+def answer(view: View, question: Question) -> Answer:
+    """Return the page that a question asks for.
+
+    Args:
+        view: Who asks; its clocks give way to those of the question.
+        question: The document.
+    """
+    seen = View(view.here, question.when.at or view.at, question.when.known_at or view.known_at)
+    where = question.where
+    shape, height_m = _shape(where)
+    if where.intersects is not None:
+        meets = where.intersects
+        others = area_around(seen, meets.layer, tuple(meets.filter.items()), meets.distance_m)
+        shape = others if shape is None else shape.intersection(others)
+        if shape.is_empty:
+            return Answer(Page((), 0, None), tuple(question.layers), question.format)
+    query = seen.query(
+        *question.layers,
+        ids=tuple(question.ids),
+        bbox=where.bbox,
+        within=place_key(seen.here, where.within),
+        area=shape,
+        near=None if where.near is None else (*where.near.position, where.near.radius_m),
+        storeys=tuple(where.storeys),
+        z_min_m=where.z_min_m if height_m is None else height_m,
+        z_max_m=where.z_max_m if height_m is None else height_m,
+        filters=tuple(question.filter.items()),
+        where=_condition(seen, question),
+        limit=question.limit,
+        cursor=question.cursor,
+    )
+    return Answer(_page(seen, query, where.nearest), query.layers, question.format)
+
+
+def respond(view: View, found: Answer) -> Response:
+    """Return a page in its form; all but GeoJSON tell what follows in headers ``Lifang-Matched`` and ``Lifang-Next``.
+
+    Raises:
+        BadInput: ``export.one_layer`` for a flat form of several layers.
+        Unavailable: ``export.no_pyarrow``.
+    """
+    if found.form == "geojson":
+        return Response(geojson.collection_json(found.page), media_type=geojson.MEDIA_TYPE)
+    form = form_named(found.form)
+    content = b"".join(written(view.here.catalogue, form, found.layers, found.page.features, view.here.clock()))
+    headers = {"Lifang-Matched": str(found.page.matched)}
+    if found.page.next is not None:
+        headers["Lifang-Next"] = found.page.next
+    return Response(content, media_type=form.media_type, headers=headers)
+
+
+def _page(seen: View, query: Query, nearest: Position | None) -> Page:
+    access = seen.here.access
+    return access.find(query) if nearest is None else access.nearest(query, *nearest, query.limit or 1)
+
+
+def _shape(where: Where) -> tuple[BaseGeometry | None, float | None]:
+    if where.point is None:
+        return (None if where.area is None else area_of(where.area, "area")), None
+    if where.area is not None:
+        raise BadInput("request.parameter", "area and point exclude one another.", "Leave one out.", parameter="point")
+    return on_earth(where.point[0], where.point[1], "point"), where.point[2] if len(where.point) == 3 else None
+
+
+def _condition(seen: View, question: Question) -> Condition | None:
+    if question.cql2 is None:
+        return None
+    if len(question.layers) != 1:
+        raise BadInput("query.one_layer", "A CQL2 filter is about one layer.", "Name one layer.", parameter="layers")
+    layer = seen.here.catalogue[question.layers[0]]
+    seen.here.access.check_open(layer)
+    text = question.cql2 if isinstance(question.cql2, str) else json.dumps(question.cql2)
+    language = "cql2-text" if isinstance(question.cql2, str) else "cql2-json"
+    return cql2.parse(text, language, cql2.Scope(queryables(layer)))
