@@ -298,7 +298,7 @@ async def escalate(here: Here, no: str, said: Escalating) -> dict[str, Any]:
     now = here.clock()
 
     def work(transaction: Transaction) -> dict[str, Any]:
-        record = here.store.find(Query(layers=(LAYER,), ids=(no,), during=(None, None))).features
+        record = transaction.find(Query(layers=(LAYER,), ids=(no,), during=(None, None))).features
         facts = said.model_dump(exclude={"by"})
         if record and facts["to"] is None:
             facts["to"] = here.incidents.policy.class_of(record[0].attributes["class"]).department.zh

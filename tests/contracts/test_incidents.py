@@ -105,3 +105,12 @@ def test_a_call_goes_on_where_it_was_when_the_service_comes_back(reopen, clock):
     (told,) = store.find(Query(layers=(LAYER,))).features
     assert (told.attributes["level"], told.attributes["department"]) == (1, "公安派出所")
     store.close()
+
+
+@both
+def test_a_storm_within_one_second_gives_every_incident_its_own_number(reopen, clock):
+    store = reopen()
+    run(store, lambda tx: tx.put_all(FEATURES))
+    numbers = run(store, lambda tx: [report(tx, filed(clock, source_no=str(n)), clock.now).no for n in range(70)])
+    assert numbers == [f"SJ20261121200000-{n:02d}" for n in range(1, 71)]
+    store.close()
