@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from api import VERSION
-from api.commands import app, code, export, health, import_, retention, review, run, sample, serve
+from api.commands import app, code, export, health, import_, observe, replay, retention, review, run, sample, serve
 from gis.errors import LifangError
 
-_COMMANDS = (run, serve, import_, export, review, health, retention, app, sample, code)
+_COMMANDS = (run, serve, import_, observe, replay, export, review, health, retention, app, sample, code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

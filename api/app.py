@@ -24,6 +24,7 @@ from api.routes import (
     commands,
     devices,
     envelope,
+    events,
     export,
     health,
     imports,
@@ -31,6 +32,7 @@ from api.routes import (
     linkage,
     mapping,
     moving,
+    observation_files,
     observations,
     one_key,
     places,
@@ -42,6 +44,7 @@ from api.routes import (
     ways,
 )
 from api.sources.mqtt import MqttOptions, mqtt_part
+from api.sta import create as sta_create
 from api.state import Services
 from dashboard import panel_app
 from layers.device.types import DeviceType
@@ -136,8 +139,11 @@ def create_app(
         incidents,
         one_key,
         moving,
+        events,
         observations,
+        observation_files,
         sources,
+        sta_create,
         stream,
         scene,
         imports,
