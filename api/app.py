@@ -17,6 +17,7 @@ from api.jobs import Jobs
 from api.live import LiveOptions, live_part
 from api.ogc import routes as ogc
 from api.ogc.extents import Extents
+from api.outbox import Outbox
 from api.routes import (
     addresses,
     alarms,
@@ -97,6 +98,7 @@ def create_app(
         await asyncio.to_thread(uploads.start)
         if broker is not None:
             broker.start()
+            running.append(asyncio.create_task(Outbox(store, live_parts.commands, broker).run()))
         yield
         if broker is not None:
             await asyncio.to_thread(broker.stop)

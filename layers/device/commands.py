@@ -266,6 +266,11 @@ class Commands:
 
         return self._store.write(work)
 
+    def requested(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return community and message of the commands that nobody has fetched or passed on yet, oldest first."""
+        waiting = [one for one in self._open() if one.attributes["state"] == "requested"]
+        return [(one.community, message_of(one)) for one in sorted(waiting, key=_asked_at)]
+
     def find(self, devices: Iterable[str] = (), state: str | None = None) -> list[dict[str, Any]]:
         """Return the newest command of each name, of these devices and in this state only when named."""
         wanted = set(devices)

@@ -81,9 +81,9 @@ OUTDOORS = {
 class Community:
     """Two houses and a yard, and the same yard again 3 km away, where nothing may happen."""
 
-    def __init__(self, path, features=None):
+    def __init__(self, path, features=None, store=EmbeddedStore):
         self.now, self.number = NOON, 0
-        self.raw = EmbeddedStore(path, CATALOGUE, lambda: self.now)
+        self.raw = store(path, CATALOGUE, lambda: self.now)
         watched = WatchedStore(self.raw)
         self.store, self.types, policy = watched.as_store(), load_device_types(), load_policy()
         clock = lambda: self.now  # noqa: E731
