@@ -15,8 +15,11 @@ from api.hub import Hub
 from api.incidents import incidents_part
 from api.jobs import Jobs
 from api.live import LiveOptions, live_part
+from api.ogc import catalogue_routes, edit_routes, tile_routes
 from api.ogc import routes as ogc
+from api.ogc.catalogue import Publisher
 from api.ogc.extents import Extents
+from api.ogc.tiles import Tiles
 from api.outbox import Outbox
 from api.routes import (
     addresses,
@@ -67,6 +70,7 @@ def create_app(
     public_origin: str,
     jobs: Jobs | None = None,
     live: LiveOptions | None = None,
+    publisher: Publisher | None = None,
     mqtt: MqttOptions | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
@@ -78,6 +82,7 @@ def create_app(
         types: The device catalogue.
         public_origin: Address (scheme, host, port) that browsers reach the cockpit by.
         live: What the installation decides about its devices.
+        publisher: Who answers for the data; shown in the catalogue.
         mqtt: The broker whose messages are taken; ``None``: no broker.
         jobs: Takes uploads; the application starts and stops it. ``None`` takes none.
         clock: Returns now in UTC.
@@ -88,6 +93,7 @@ def create_app(
     broker = mqtt_part(store, live_parts, mqtt, clock)
     shown = catalogue.shown()
     access = Access(store, shown)
+    extents = Extents(access, store)
     on_foot = Ways(access, store)
     incident_parts = incidents_part(store, on_foot, clock, live or LiveOptions())
     uploads = jobs or Jobs(store, catalogue, None, clock)
@@ -121,7 +127,9 @@ def create_app(
         mqtt=broker,
         hub=hub,
         jobs=uploads,
-        extents=Extents(access, store),
+        extents=extents,
+        tiles=Tiles(access, store, extents, shown),
+        publisher=publisher or Publisher(),
         ways=on_foot,
         incidents=incident_parts,
         clock=clock,
@@ -150,6 +158,9 @@ def create_app(
         scene,
         imports,
         ogc,
+        tile_routes,
+        edit_routes,
+        catalogue_routes,
         export,
         scores,
         mapping,

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     signed: bool = Field(default=False, description="Refuse observations that no device has signed.")
     clock_ahead_s: int = Field(600, ge=0, description="How far ahead of ours a device's clock may be, seconds.")
     late_days: int = Field(400, ge=1, description="How late an observation may come, days.")
+    contact: str | None = Field(None, description="Who answers for the data; shown in the catalogue.")
+    licence: str | None = Field(None, description="Terms on which the data may be used; shown in the catalogue.")
     streams: dict[str, str] = Field(
         default_factory=dict, description="Addresses of video streams by scheme, {id} for the camera; JSON."
     )

@@ -12,7 +12,9 @@ from api.hub import Hub
 from api.incidents import Incidents
 from api.jobs import Jobs
 from api.live import Live
+from api.ogc.catalogue import Publisher
 from api.ogc.extents import Extents
+from api.ogc.tiles import Tiles
 from api.sources.mqtt import Mqtt
 from layers.device.types import DeviceType
 from layers.ingest import Ingest
@@ -35,6 +37,8 @@ class Services:
     hub: Hub
     jobs: Jobs
     extents: Extents
+    tiles: Tiles
+    publisher: Publisher
     ways: Ways
     incidents: Incidents
     clock: Callable[[], datetime]

@@ -5,7 +5,7 @@
     ├── NotFound           nothing of that name at that time          404, exit 3
     ├── Forbidden          the asker may not see or do this           403, exit 4
     ├── Conflict           it contradicts what is already there       409, exit 5
-    ├── Outdated           it has changed since the asker last saw it        412, exit 5
+    ├── Outdated           it has changed since it was last seen      412, exit 5
     ├── Unavailable        the store, a port or a disk said no        503, exit 6
     ├── Unauthenticated    nobody proved who asks                     401, exit 7
     └── TooMany            more was asked than is granted             429, exit 8

@@ -14,6 +14,11 @@ Grade = Literal["P0", "P1", "P2", "P3"]
 FieldType = Literal["string", "integer", "number", "boolean", "datetime", "json"]
 
 
+Frequency = Literal[
+    "continual", "daily", "weekly", "fortnightly", "monthly", "quarterly", "biannually", "annually", "asNeeded"
+]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,6 +91,8 @@ class Layer(_Model):
             groups large enough to hide persons may leave the store; ``private``: the service's own notes, with
             history like everything else, which no face knows of.
         id_field: Column of a planner's file that holds the id.
+        editable: Its features may be created, replaced, changed and ended one by one through the API.
+        update: How often it is brought up to date, by the codes of ISO 19115-1 (MD_MaintenanceFrequencyCode).
         group: Heading in the layer list.
     """
 
@@ -97,6 +104,8 @@ class Layer(_Model):
     access: Literal["open", "aggregate", "private"] = "open"
     derived_from: str | None = None
     id_field: str | None = None
+    editable: bool = False
+    update: Frequency = "asNeeded"
     fields: tuple[FieldDeclaration, ...] = ()
     style: Style
     refresh_s: int | None = None
@@ -107,6 +116,8 @@ class Layer(_Model):
         names = [field.name for field in self.fields]
         if len(set(names)) != len(names):
             raise ValueError("a field is declared twice")
+        if self.editable and (self.kind != "record" or self.access != "open" or self.id_field is None):
+            raise ValueError("only an open layer of records with an id_field is editable")
         for used in (self.id_field, self.style.by, self.style.weight):
             if used is not None and used not in names:
                 raise ValueError(f"{used!r} is not among the declared fields")

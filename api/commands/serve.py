@@ -113,6 +113,7 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
 
     from api.app import create_app
     from api.jobs import Jobs
+    from api.ogc.catalogue import Publisher
 
     address = chosen.origin or f"http://{chosen.host}:{chosen.port}"
     jobs = Jobs(
@@ -130,6 +131,7 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
         public_origin=address,
         jobs=jobs,
         live=_live(chosen),
+        publisher=Publisher(chosen.contact, chosen.licence),
         mqtt=_mqtt(chosen),
     )
 

@@ -10,6 +10,7 @@ import cql2
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from api.ogc.cql2_time import RELATIONS, temporal
 from gis.crs import CRS84, box_in_crs84, to_crs84
 from gis.errors import BadInput
 from twin.filter import Compare, Condition, Every, Intersects, IsNull, Like, Not, Operator, Property, Scalar, Some
@@ -114,13 +115,21 @@ def _condition(node: Any, scope: Scope, depth: int) -> Condition:
             return Some(tuple(_condition(part, scope, depth - 1) for part in arguments))
         case "not", 1:
             return Not(_condition(arguments[0], scope, depth - 1))
-        case "s_intersects", 2:
-            return _intersects(arguments, scope)
         case _:
             return _predicate(node, arguments, scope)
 
 
 def _predicate(node: Any, arguments: list[Any], scope: Scope) -> Condition:
+    match node["op"], len(arguments):
+        case "s_intersects", 2:
+            return _intersects(arguments, scope)
+        case str(operator), 2 if operator in RELATIONS:
+            return temporal(operator, arguments, lambda name: _property(scope, name))
+        case _:
+            return _relation(node, arguments, scope)
+
+
+def _relation(node: Any, arguments: list[Any], scope: Scope) -> Condition:
     match node["op"], arguments:
         case ("=" | "<>" | "<" | "<=" | ">" | ">=") as operator, [{"property": name}, value]:
             return _comparison(scope, name, cast("Operator", operator), value)
@@ -241,6 +250,7 @@ def _unsupported(node: Any) -> BadInput:
     return BadInput(
         "filter.unsupported",
         f"The filter asks for what is not offered: {json.dumps(node, ensure_ascii=False):.120}.",
-        "Compare properties with values by =, <>, <, >, BETWEEN, IN, LIKE, IS NULL; use S_INTERSECTS(geometry, ...).",
+        "Compare properties with values by =, <>, <, >, BETWEEN, IN, LIKE, IS NULL; use S_INTERSECTS(geometry, ...)"
+        " and T_INTERSECTS and its like.",
         parameter="filter",
     )

@@ -1,22 +1,30 @@
 """The documents of OGC API Features, as plain JSON values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from api.ogc.extents import Extent
 from gis.crs import CRS84, offered
+from gis.tilegrid import WEB_MERCATOR_QUAD
 from twin.declaration import FieldDeclaration, Layer
 from twin.filter import COLUMNS, queryables
+from twin.spacecode import KINDS
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"
+JSON_FG = "application/vnd.ogc.fg+json"
 SCHEMA = "application/schema+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 HTML = "text/html"
+TILEJSON = "application/vnd.mapbox.tilejson+json"
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 _FEATURES = "http://www.opengis.net/spec/ogcapi-features"
+_TILES = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf"
+_FG = "http://www.opengis.net/spec/json-fg-1/1.0/conf"
 _CQL2 = "http://www.opengis.net/spec/cql2/1.0/conf"
+
+FG_CLASSES = (f"{_FG}/core", f"{_FG}/prisms")
 
 CONFORMS_TO = (
     f"{_FEATURES}-1/1.0/conf/core",
@@ -28,11 +36,21 @@ CONFORMS_TO = (
     f"{_FEATURES}-3/1.0/conf/queryables-query-parameters",
     f"{_FEATURES}-3/1.0/conf/filter",
     f"{_FEATURES}-3/1.0/conf/features-filter",
+    f"{_FEATURES}-4/1.0/conf/create-replace-delete",
+    f"{_FEATURES}-4/1.0/conf/update",
+    f"{_FEATURES}-4/1.0/conf/features",
+    f"{_FEATURES}-4/1.0/conf/optimistic-locking",
+    *(
+        f"{_TILES}/{name}"
+        for name in ("core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets", "mvt")
+    ),
+    *FG_CLASSES,
     f"{_CQL2}/cql2-text",
     f"{_CQL2}/cql2-json",
     f"{_CQL2}/basic-cql2",
     f"{_CQL2}/advanced-comparison-operators",
     f"{_CQL2}/basic-spatial-functions",
+    f"{_CQL2}/temporal-functions",
 )
 
 _COLUMN_TITLES = {
@@ -78,6 +96,23 @@ def self_links(href: str, type_: str, *, html: bool) -> list[Document]:
     ]
 
 
+FEATURE_FORMS: Mapping[str, tuple[str, str]] = {
+    "json": (GEOJSON, "GeoJSON"),
+    "jsonfg": (JSON_FG, "JSON-FG"),
+    "html": (HTML, "网页 HTML"),
+}
+"""Encodings of features by the name that ``f`` gives them: media type and title."""
+
+
+def feature_links(href: str, form: str) -> list[Document]:
+    """Return the links of features to themselves and to their other encodings; ``href`` has no ``f`` parameter."""
+    mark = "&" if "?" in href else "?"
+    return [
+        link(f"{href}{mark}f={name}", "self" if name == form else "alternate", kind, f"本文档 This document ({words})")
+        for name, (kind, words) in FEATURE_FORMS.items()
+    ]
+
+
 def landing(base: str, root: str, *, html: bool) -> Document:
     """Return the landing page (core, 7.2); ``root`` is the address of the service, with a slash at its end."""
     return {
@@ -89,6 +124,9 @@ def landing(base: str, root: str, *, html: bool) -> Document:
             link(f"{base}/api?f=html", "service-doc", HTML, "接口说明 API documentation"),
             link(f"{base}/conformance", "conformance", JSON, "符合性声明 Conformance"),
             link(f"{base}/collections", "data", JSON, "图层 Collections"),
+            *tile_links(base),
+            link(f"{base}/tileMatrixSets", f"{_REL}tiling-schemes", JSON, "瓦片矩阵集 Tile matrix sets"),
+            link(f"{base}/catalogue", f"{_REL}ogc-catalog", JSON, "目录 Catalogue"),
             link(f"{root}cockpit", "related", HTML, "驾驶舱 Cockpit"),
         ],
     }
@@ -121,11 +159,45 @@ def collection(layer: Layer, extent: Extent, base: str, root: str) -> Document:
             link(f"{here}/schema", f"{_REL}schema", SCHEMA, "属性结构 Schema"),
         ],
     }
+    document["links"] += [*_file_links(layer, root), *(tile_links(here) if has_tiles(layer) else [])]
     if layer.geometry != "none":
         document["links"].append(
             link(f"{root}v1/pack/{layer.name}", "alternate", "application/octet-stream", "二进制 LFP1 block")
         )
     return document | _extent(extent)
+
+
+_FILES: Mapping[str, tuple[str, str]] = {
+    "geoparquet": ("application/vnd.apache.parquet", "GeoParquet"),
+    "flatgeobuf": ("application/flatgeobuf", "FlatGeobuf"),
+    "csv": ("text/csv", "CSV"),
+}
+_BODIES: Mapping[str, tuple[str, str]] = {
+    "3dtiles": ("application/zip", "3D Tiles"),
+    "cityjson": ("application/city+json", "CityJSON"),
+}
+
+
+def _file_links(layer: Layer, root: str) -> list[Document]:
+    """Return the links to all items as files; places with a body also as 3-D models."""
+    files = {**_FILES, **(_BODIES if layer.name in KINDS else {})}
+    return [
+        link(f"{root}v1/export?layers={layer.name}&format={name}", "enclosure", kind, words)
+        for name, (kind, words) in files.items()
+    ]
+
+
+def has_tiles(layer: Layer) -> bool:
+    """Tell whether a layer has tiles: it holds geometry of its own."""
+    return layer.geometry != "none" and layer.kind != "derived"
+
+
+def tile_links(here: str) -> list[Document]:
+    """Return the links from a collection, or the landing page, to its tiles."""
+    return [
+        link(f"{here}/tiles", f"{_REL}tilesets-vector", JSON, "矢量瓦片 Vector tiles"),
+        link(f"{here}/tiles/{WEB_MERCATOR_QUAD}?f=tilejson", "describedby", TILEJSON, "TileJSON"),
+    ]
 
 
 def self_collection(document: Document, base: str, *, html: bool) -> Document:
@@ -168,6 +240,12 @@ def schema(layer: Layer, here: str) -> Document:
     """Return the JSON Schema of a feature's properties."""
     names = dict.fromkeys([*COLUMNS, *(field.name for field in _shown(layer))])
     return _schema(layer, f"{here}/schema", {name: _property(layer, name) for name in names})
+
+
+def tile_schema(layer: Layer, names: Iterable[str]) -> Document:
+    """Return the JSON Schema of the properties that features have in tiles."""
+    properties = {name: _property(layer, name) or {"title": "标识 Identity", "type": "string"} for name in names}
+    return {"type": "object", "properties": properties}
 
 
 def _schema(layer: Layer, identity: str, properties: Document) -> Document:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from api.ogc import cql2
 from api.parameters import moment, numbers
-from gis.crs import CRS84, Box, box_in_crs84
+from gis.crs import CRS84, Box, box_in_crs84, offered
 from gis.errors import BadInput
 from twin.declaration import Layer
 from twin.filter import Compare, Condition, Every, Property, Scalar, ValueType, queryables
@@ -16,7 +16,19 @@ from twin.query import Query
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
-ITEMS = ("f", "limit", "cursor", "bbox", "bbox-crs", "crs", "datetime", "filter", "filter-lang", "filter-crs")
+ITEMS = (
+    "f",
+    "limit",
+    "cursor",
+    "sortby",
+    "bbox",
+    "bbox-crs",
+    "crs",
+    "datetime",
+    "filter",
+    "filter-lang",
+    "filter-crs",
+)
 """Parameters of a collection's items; a property of one of these names can only be asked about in a filter."""
 
 
@@ -37,16 +49,16 @@ def given(request: Request, allowed: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def items_query(layer: Layer, texts: Mapping[str, str], offered: Sequence[str]) -> Query:
+def items_query(layer: Layer, texts: Mapping[str, str], names: Sequence[str]) -> Query:
     """Return the question that the parameters of a collection's items ask.
 
     Args:
         layer: The collection.
         texts: Parameters by name, as :func:`given` returns them.
-        offered: Names of the CRS the collection is offered in.
+        names: Names of the CRS the collection is offered in.
     """
     at, during = _time(texts.get("datetime"))
-    where = _where(layer, texts, offered)
+    where = _where(layer, texts, names)
     question = Query(
         layers=(layer.name,),
         at=at,
@@ -55,25 +67,42 @@ def items_query(layer: Layer, texts: Mapping[str, str], offered: Sequence[str]) 
         limit=_limit(texts.get("limit")),
         cursor=texts.get("cursor"),
     )
-    return question if "bbox" not in texts else _narrowed(question, texts, offered)
+    return question if "bbox" not in texts else _narrowed(question, texts, names)
 
 
-def crs(texts: Mapping[str, str], parameter: str, offered: Sequence[str]) -> str:
+_CRS_PARAMETERS = ("crs", "bbox-crs", "filter-crs")
+
+
+def offered_to(texts: Mapping[str, str], bounds: Callable[[], Box | None]) -> tuple[str, ...]:
+    """Return the CRS that may be named; where the collection lies is only asked when a request names one beyond CRS84.
+
+    Args:
+        texts: Parameters by name.
+        bounds: Returns the extent of the collection.
+
+    >>> len(offered_to({}, lambda: None))
+    3
+    """
+    named = any(texts.get(parameter, CRS84) != CRS84 for parameter in _CRS_PARAMETERS)
+    return offered(bounds() if named else None)
+
+
+def crs(texts: Mapping[str, str], parameter: str, names: Sequence[str]) -> str:
     """Return the CRS that a parameter names, CRS84 when it is not given."""
     name = texts.get(parameter, CRS84)
-    if name not in offered:
+    if name not in names:
         raise BadInput(
             "crs.not_offered",
             f"{parameter}={name!r:.100} is not offered for this collection.",
-            f"Use one of: {', '.join(offered)}.",
+            f"Use one of: {', '.join(names)}.",
             parameter=parameter,
         )
     return name
 
 
-def _narrowed(question: Query, texts: Mapping[str, str], offered: Sequence[str]) -> Query:
+def _narrowed(question: Query, texts: Mapping[str, str], names: Sequence[str]) -> Query:
     box, z_min_m, z_max_m = _bbox(texts["bbox"])
-    where = box_in_crs84(box, crs(texts, "bbox-crs", offered))
+    where = box_in_crs84(box, crs(texts, "bbox-crs", names))
     if isinstance(where, tuple):
         return replace(question, bbox=where, z_min_m=z_min_m, z_max_m=z_max_m)
     return replace(question, area=where, z_min_m=z_min_m, z_max_m=z_max_m)
@@ -127,14 +156,14 @@ def _limit(text: str | None) -> int:
     return min(int(text), MAX_LIMIT)
 
 
-def _where(layer: Layer, texts: Mapping[str, str], offered: Sequence[str]) -> Condition | None:
+def _where(layer: Layer, texts: Mapping[str, str], names: Sequence[str]) -> Condition | None:
     known = queryables(layer)
     parts: list[Condition] = [
         Compare(known[name], "=", _value(known[name], text)) for name, text in texts.items() if name not in ITEMS
     ]
     if "filter" in texts:
         language = texts.get("filter-lang", "cql2-text")
-        parts.append(cql2.parse(texts["filter"], language, cql2.Scope(known, crs(texts, "filter-crs", offered))))
+        parts.append(cql2.parse(texts["filter"], language, cql2.Scope(known, crs(texts, "filter-crs", names))))
     return None if not parts else parts[0] if len(parts) == 1 else Every(tuple(parts))
 
 

@@ -254,6 +254,7 @@ def test_items_are_a_geojson_feature_collection_with_honest_numbers(ogc):
     body = answer.json()
     assert (body["numberMatched"], body["numberReturned"], len(body["features"])) == (len(NOW), 100, 100)
     assert {"self", "alternate", "next", "collection"} == rels(body)
+    assert next(link["type"] for link in body["links"] if link["rel"] == "alternate") == "application/vnd.ogc.fg+json"
     assert abs(datetime.fromisoformat(body["timeStamp"]) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
@@ -326,7 +327,16 @@ BAD = [
     {"filter": "main_use LIKE 'a\\'"},
     {"filter": "valid_from > '2020-01-01'"},
     {"filter": "valid_from > TIMESTAMP('2020-13-01T00:00:00Z')"},
-    {"filter": "T_AFTER(valid_from, TIMESTAMP('2020-01-01T00:00:00Z'))"},
+    {"filter": "T_AFTER(name, TIMESTAMP('2020-01-01T00:00:00Z'))"},
+    {"filter": "T_AFTER(valid_from, 5)"},
+    {"filter": "T_AFTER(nothing, DATE('2020-01-01'))"},
+    {"filter": "T_DURING(valid_from, INTERVAL('2021-01-01','2020-01-01'))"},
+    {"filter": "T_DURING(valid_from, INTERVAL('noon','..'))"},
+    {"filter": "T_STARTS(INTERVAL(valid_from, valid_to), INTERVAL(valid_to, valid_from))"},
+    {"sortby": "nothing"},
+    {"sortby": "name,-name"},
+    {"sortby": ""},
+    {"sortby": "name", "cursor": "WyJidWlsZGluZyIsICJCLTAiLCAxXQ"},
     {"filter": "S_CONTAINS(geometry, POINT(120 30))"},
     {"filter": "S_INTERSECTS(geometry, POLYGON((0 0,1 1,1 0,0 1,0 0)))"},
     {"filter": "S_INTERSECTS(geometry, POINT(300 30))"},
@@ -526,6 +536,26 @@ FILTERS = [
     (
         f"valid_from < TIMESTAMP('{(NOON - 33 * DAY).isoformat()}')",
         lambda h: h.id != "B-001" and h.valid_from < NOON - 33 * DAY,
+    ),
+    (
+        f"T_AFTER(valid_from, TIMESTAMP('{(NOON - 33 * DAY).isoformat()}'))",
+        lambda h: h.id == "B-001" or h.valid_from > NOON - 33 * DAY,
+    ),
+    (
+        f"T_BEFORE(valid_from, DATE('{(NOON - 33 * DAY).date()}'))",
+        lambda h: h.id != "B-001" and h.valid_from.date() < (NOON - 33 * DAY).date(),
+    ),
+    (
+        f"T_DURING(valid_from, INTERVAL('{(NOON - 34 * DAY).isoformat()}', '{(NOON - 31 * DAY).isoformat()}'))",
+        lambda h: h.id != "B-001" and NOON - 34 * DAY < h.valid_from < NOON - 31 * DAY,
+    ),
+    (
+        f"T_INTERSECTS(INTERVAL(valid_from, valid_to), INTERVAL('..', '{(NOON - 33 * DAY).isoformat()}'))",
+        lambda h: h.id != "B-001" and h.valid_from <= NOON - 33 * DAY,
+    ),
+    (
+        f"NOT T_DISJOINT(INTERVAL(valid_from, valid_to), TIMESTAMP('{(NOON - 33 * DAY).isoformat()}'))",
+        lambda h: h.id != "B-001" and h.valid_from <= NOON - 33 * DAY,
     ),
     (
         "S_INTERSECTS(geometry, POLYGON((120.15 30.28,120.155 30.28,120.15 30.285,120.15 30.28)))",
