@@ -1,10 +1,9 @@
 """Writing the log of the embedded store: whole batches, each in a handful of statements."""
 
-import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from twin.embedded.rows import event_of, to_text
 from twin.log import Key, body_of, first_of_each, json_of, key_of, newest_of, observed
@@ -12,9 +11,14 @@ from twin.store import Event, NewEvent, Observed, Reading, Swept
 from twin.versions import dump, to_milliseconds
 
 _INSERT = "INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?)"
+# What a batch has in common is bound: asking for it in every pair takes as long as writing the reading.
 _KNOWN = (
-    "SELECT sent.key FROM json_each(?) AS sent JOIN event ON source = sent.value ->> 0"
-    " AND source_seq = sent.value ->> 1 AND community = sent.value ->> 2"
+    "SELECT number FROM (SELECT key AS number, value AS asked FROM json_each(?)) CROSS JOIN event"
+    " ON source = ? AND source_seq = asked AND community = ?"
+)
+_STANDING = (
+    "SELECT device, occurred_at FROM (SELECT value AS asked FROM json_each(?)) CROSS JOIN latest"
+    " ON device = asked AND name = ?"
 )
 _LATEST = (
     "INSERT INTO latest VALUES (?,?,?,?,?,?) ON CONFLICT (device, name) DO UPDATE SET community = excluded.community,"
@@ -192,15 +196,23 @@ def _numbered(event: NewEvent, seq: int, recorded_at: datetime) -> Event:
 
 def _fresh(connection: sqlite3.Connection, keys: Sequence[Key]) -> list[bool]:
     """Tell of each key whether it is neither in the log nor earlier in the list."""
-    known = {row[0] for row in connection.execute(_KNOWN, (json.dumps(keys),))}
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, (source, _, community) in enumerate(keys):
+        alike[source, community].append(number)
+    known = set[int]()
+    for (source, community), numbers in alike.items():
+        asked = dump([keys[number][1] for number in numbers])
+        known.update(numbers[row[0]] for row in connection.execute(_KNOWN, (asked, source, community)))
     return first_of_each(keys, known)
 
 
-def _standing(connection: sqlite3.Connection, readings: Sequence[Reading]) -> dict[tuple[str, str], Any]:
+def _standing(connection: sqlite3.Connection, readings: Sequence[Reading]) -> dict[tuple[str, str], str]:
     """Return when the latest value of each property that is read was seen."""
-    pairs = json.dumps([*{(reading.device, reading.name) for reading in readings}])
-    sql = (
-        "SELECT device, name, occurred_at FROM json_each(?) AS asked"
-        " JOIN latest ON device = asked.value ->> 0 AND name = asked.value ->> 1"
-    )
-    return {(row[0], row[1]): row[2] for row in connection.execute(sql, (pairs,))}
+    devices: dict[str, set[str]] = defaultdict(set)
+    for reading in readings:
+        devices[reading.name].add(reading.device)
+    return {
+        (row[0], name): row[1]
+        for name, asked in devices.items()
+        for row in connection.execute(_STANDING, (dump([*asked]), name))
+    }
