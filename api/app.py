@@ -45,11 +45,15 @@ from api.routes import (
     scores,
     sources,
     stream,
+    subscriptions,
     ways,
 )
 from api.sources.mqtt import MqttOptions, mqtt_part
 from api.sta import create as sta_create
 from api.state import Services
+from api.webhooks.desk import Desk
+from api.webhooks.options import WebhookOptions
+from api.webhooks.worker import Webhooks
 from dashboard import panel_app
 from layers.device.types import DeviceType
 from twin.access import Access
@@ -72,6 +76,7 @@ def create_app(
     live: LiveOptions | None = None,
     publisher: Publisher | None = None,
     mqtt: MqttOptions | None = None,
+    webhooks: WebhookOptions | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """Return the API with the cockpit mounted.
@@ -82,6 +87,7 @@ def create_app(
         types: The device catalogue.
         public_origin: Address (scheme, host, port) that browsers reach the cockpit by.
         live: What the installation decides about its devices.
+        webhooks: What it decides about its webhooks.
         publisher: Who answers for the data; shown in the catalogue.
         mqtt: The broker whose messages are taken; ``None``: no broker.
         jobs: Takes uploads; the application starts and stops it. ``None`` takes none.
@@ -90,6 +96,7 @@ def create_app(
     live_parts = live_part(store, types, clock, live or LiveOptions())
     store = live_parts.store
     hub = Hub(store, live_parts.registry.devices)
+    hooks = Webhooks(Desk(store, live_parts.secrets, clock), hub, webhooks or WebhookOptions())
     broker = mqtt_part(store, live_parts, mqtt, clock)
     shown = catalogue.shown()
     access = Access(store, shown)
@@ -100,7 +107,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        running = [asyncio.create_task(part.run()) for part in (hub, live_parts, incident_parts)]
+        running = [asyncio.create_task(part.run()) for part in (hub, live_parts, incident_parts, hooks)]
         await asyncio.to_thread(uploads.start)
         if broker is not None:
             broker.start()
@@ -126,6 +133,7 @@ def create_app(
         live=live_parts,
         mqtt=broker,
         hub=hub,
+        hooks=hooks,
         jobs=uploads,
         extents=extents,
         tiles=Tiles(access, store, extents, shown),
@@ -155,6 +163,7 @@ def create_app(
         sources,
         sta_create,
         stream,
+        subscriptions,
         scene,
         imports,
         ogc,

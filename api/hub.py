@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,7 +21,7 @@ MAX_CATCH_UP = 100_000
 MAX_CHUNKS = 256
 MAX_WAITING = 10_000
 HEARTBEAT_S = 15.0
-PACE_S = 0.03
+PACE_S = 0.02
 """After a look into the log the next waits so long: of a burst, one chunk is made."""
 
 _RETRY_S = 1.0
@@ -193,6 +193,22 @@ class Hub:
         events = self._store.events(after, BATCH, tuple(sorted(kinds)))
         last, more = events[-1].seq if events else after, len(events) == BATCH
         return last if more else max(newest, last), self._teller.told(events), more
+
+    def past(self, wanted: Filter, after: int, limit: int) -> tuple[int, list[Told], bool]:
+        """Return how far the log was read, at most ``limit`` messages of it, and whether there is more.
+
+        Of what few want, one look reads a part of the log and may find nothing.
+        """
+        seq, told, more = self._read(after, in_log(wanted.kinds))
+        found = [one for one in told if wanted.admits(one.facts)]
+        if len(found) <= limit:
+            return seq, found, more
+        return found[limit - 1].event.seq, found[:limit], True
+
+    def those(self, seqs: Sequence[int]) -> list[Told]:
+        """Return the messages of these numbers that the log still holds."""
+        found = (self._store.events(seq - 1, 1) for seq in seqs)
+        return self._teller.told([event for events in found for event in events if event.seq in seqs])
 
     async def start(self, wanted: Filter, after: int | None) -> int | Resync:
         """Return the number to follow from: ``after``, unless not everything behind it can be had."""

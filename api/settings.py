@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     mqtt_topics: dict[str, str] = Field(
         default_factory=lambda: dict(TOPICS), description="Topics to listen to: template → source; JSON."
     )
+    webhooks_inside: bool = Field(default=True, description="Webhooks may lead to private and loopback addresses.")
     sample: Path = Field(Path(".lifang/sample"), description="Folder of the generated sample community.")
 
 

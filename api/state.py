@@ -16,6 +16,7 @@ from api.ogc.catalogue import Publisher
 from api.ogc.extents import Extents
 from api.ogc.tiles import Tiles
 from api.sources.mqtt import Mqtt
+from api.webhooks.worker import Webhooks
 from layers.device.types import DeviceType
 from layers.ingest import Ingest
 from twin.access import Access
@@ -35,6 +36,7 @@ class Services:
     live: Live
     mqtt: Mqtt | None
     hub: Hub
+    hooks: Webhooks
     jobs: Jobs
     extents: Extents
     tiles: Tiles

@@ -114,6 +114,7 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
     from api.app import create_app
     from api.jobs import Jobs
     from api.ogc.catalogue import Publisher
+    from api.webhooks.options import WebhookOptions
 
     address = chosen.origin or f"http://{chosen.host}:{chosen.port}"
     jobs = Jobs(
@@ -124,6 +125,7 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
         community=chosen.community,
         limit_bytes=chosen.upload_mb * 1024**2,
     )
+    hooks = WebhookOptions(inside=chosen.webhooks_inside)
     app = create_app(
         store,
         catalogue,
@@ -131,6 +133,7 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
         public_origin=address,
         jobs=jobs,
         live=_live(chosen),
+        webhooks=hooks,
         publisher=Publisher(chosen.contact, chosen.licence),
         mqtt=_mqtt(chosen),
     )

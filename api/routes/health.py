@@ -20,6 +20,7 @@ def health(here: Here) -> dict[str, Any]:
         "seq": here.store.last_seq(),
         "counts": counts,
         "stream": here.hub.counts(),
+        "webhooks": here.hooks.counts(),
     }
 
 

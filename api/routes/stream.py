@@ -8,7 +8,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api.state import Here, Services
-from api.stream.asked import filter_of, from_text
+from api.stream.asked import from_text
+from api.stream.checking import filter_of
 from api.stream.sent import Conversation, same_site, server_sent
 from gis.errors import BadInput
 

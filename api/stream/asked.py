@@ -6,9 +6,7 @@ import shapely
 from pydantic import BaseModel, ConfigDict, Field
 from shapely.geometry.base import BaseGeometry
 
-from api.finding import place_key
 from api.parameters import box, integers, polygon, words
-from api.state import Services
 from api.stream.filter import Filter
 from gis.errors import BadInput
 
@@ -23,9 +21,11 @@ class Asked(BaseModel):
 
     kinds: _Words = Field(default_factory=list, description="observations, alarm, device, incident, change …")
     layers: _Words = Field(default_factory=list, description="Layers the messages are about.")
-    place: str | None = Field(None, max_length=200, description="Space code: this place and everything in it.")
-    area: str | None = Field(None, max_length=100_000, description="Polygon, WKT, CRS84.")
-    bbox: tuple[float, float, float, float] | None = Field(None, description="west, south, east, north in degrees.")
+    place: str | None = Field(default=None, max_length=200, description="Space code: this place and everything in it.")
+    area: str | None = Field(default=None, max_length=100_000, description="Polygon, WKT, CRS84.")
+    bbox: tuple[float, float, float, float] | None = Field(
+        default=None, description="west, south, east, north in degrees."
+    )
     storeys: Annotated[list[int], Field(max_length=_MOST)] = Field(default_factory=list)
 
 
@@ -43,24 +43,31 @@ def from_text(
     )
 
 
-def filter_of(here: Services, asked: Asked) -> Filter:
-    """Return the filter; looks into the store for places named otherwise than by their code.
+def filter_from(asked: Asked) -> Filter:
+    """Return the filter of what was checked.
 
-    Raises:
-        NotFound: ``layer.unknown``.
-        Forbidden: ``layer.aggregate_only`` for layers about persons.
-        BadInput: ``request.parameter``, ``query.bbox``, ``code.…``.
+    >>> filter_from(Asked(kinds=["observation"], storeys=[1, -1])).kinds
+    frozenset({'observations'})
     """
-    for name in asked.layers:
-        here.access.check_open(here.catalogue[name])
-    area, box_ = polygon(asked.area, "area"), None if asked.bbox is None else _rectangle(asked.bbox)
     return Filter(
         kinds=frozenset("observations" if kind == "observation" else kind for kind in asked.kinds),
         layers=frozenset(asked.layers),
-        place=place_key(here, asked.place),
-        area=box_ if area is None else area if box_ is None else area.intersection(box_),
+        place=asked.place,
+        area=area_of(asked),
         storeys=frozenset(asked.storeys),
     )
+
+
+def area_of(asked: Asked) -> BaseGeometry | None:
+    """Return where: what area and box have in common; ``None``: everywhere.
+
+    Raises:
+        BadInput: ``request.parameter``, ``query.bbox``.
+    """
+    area, within = polygon(asked.area, "area"), None if asked.bbox is None else _rectangle(asked.bbox)
+    if area is None or within is None:
+        return within if area is None else area
+    return area.intersection(within)
 
 
 def _rectangle(bbox: tuple[float, float, float, float]) -> BaseGeometry:

@@ -12,7 +12,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api.hub import Hub, Resync
 from api.problems import members
 from api.state import Services
-from api.stream.asked import Asked, filter_of
+from api.stream.asked import Asked
+from api.stream.checking import filter_of
 from api.stream.chunk import frame
 from api.stream.filter import Filter
 from gis.errors import BadInput, LifangError

@@ -1,5 +1,6 @@
 """Events of the log as they are told: placed, without what is personal, encoded once for all who hear them."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,6 +124,7 @@ class Teller:
     def __init__(self, store: Store, devices: Callable[[], Mapping[str, Feature]]) -> None:
         self._store = store
         self._devices = devices
+        self._lock = threading.Lock()
         self._version = ""
         self._centers: dict[str, tuple[float, float] | None] = {}
         self._known: dict[Any, tuple[Facts, bytes]] = {}
@@ -130,9 +132,9 @@ class Teller:
 
     def told(self, events: Sequence[Event]) -> list[Told]:
         """Return what of these events is told, in their order."""
-        self._renew()
-        shown = (event for event in events if event.kind in LAYER_OF)
-        return [Told(event, *self._facts(event)) for event in shown]
+        with self._lock:
+            self._renew()
+            return [Told(event, *self._facts(event)) for event in events if event.kind in LAYER_OF]
 
     def _renew(self) -> None:
         devices, version = self._devices(), self._store.version(PLACE_LAYERS)
