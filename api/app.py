@@ -110,11 +110,9 @@ def create_app(
         running = [asyncio.create_task(part.run()) for part in (hub, live_parts, incident_parts, hooks)]
         await asyncio.to_thread(uploads.start)
         if broker is not None:
-            broker.start()
-            running.append(asyncio.create_task(Outbox(store, live_parts.commands, broker).run()))
+            outbox = Outbox(store, live_parts.commands, broker)
+            running += [asyncio.create_task(part.run()) for part in (broker, outbox)]
         yield
-        if broker is not None:
-            await asyncio.to_thread(broker.stop)
         await asyncio.to_thread(uploads.stop)
         for task in running:
             task.cancel()

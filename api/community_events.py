@@ -10,6 +10,7 @@ from layers.alarm.record import utc
 from layers.device.types import AlarmType, DeviceType
 from layers.incident import Report, report
 from layers.incident.desk import REPORTS, result_of
+from layers.incident.policy import load_policy
 from layers.incident.record import LAYER as INCIDENT
 from layers.sources.events import STATUSES, CommunityEvent, Status, meant_by
 from twin.feature import Feature
@@ -36,7 +37,7 @@ def take_event(here: Services, event: CommunityEvent, only: str | None) -> dict[
     if only not in (None, event.device_no):
         raise Forbidden("event.foreign_device", f"{only} may not report for others.", "Report with its own number.")
     kind = _device_type(here, event)
-    classes = {name: one.title for name, one in here.incidents.policy.classes.items()}
+    classes = {name: one.title for name, one in load_policy().classes.items()}
     what, name = meant_by(event, kind, classes)
     if what == "incident" or kind is None:
         return _as_incident(here, event, name)
@@ -112,7 +113,7 @@ def _as_incident(here: Services, event: CommunityEvent, class_: str) -> dict[str
     )
 
     def work(transaction: Transaction) -> bool:
-        reported = report(transaction, filed, now, here.incidents.policy)
+        reported = report(transaction, filed, now)
         if event.disposal.status == "handled":
             number, result = f"{event.event_no}:handled", event.disposal.result or "已处置"
             _result(transaction, reported.no, event.source, number, now, result)

@@ -4,6 +4,7 @@ The network's thread only queues; one thread takes what waits, many messages in 
 in their order. What was not acknowledged the broker delivers again, and the twin knows it by its number.
 """
 
+import asyncio
 import logging
 import ssl
 import threading
@@ -113,7 +114,7 @@ def broker_at(url: str, **more: Any) -> MqttOptions:
 
 
 class Mqtt:
-    """The connection to one broker; :meth:`start` and :meth:`stop` once each.
+    """The connection to one broker; it may be started again after it was stopped.
 
     Args:
         options: Which broker.
@@ -133,12 +134,15 @@ class Mqtt:
         self._received = self._acknowledged = 0
         self._fault: str | None = None
         self._client = self._made()
-        self._worker = threading.Thread(target=self._work, name="mqtt")
+        self._worker: threading.Thread | None = None
 
     # --- what others ask --------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to connect; a broker that is not there yet is waited for."""
+        self._stopping.clear()
+        self._client = self._made()
+        self._worker = threading.Thread(target=self._work, name="mqtt")
         self._worker.start()
         self._client.loop_start()
 
@@ -147,9 +151,26 @@ class Mqtt:
         self._stopping.set()
         with self._some:
             self._some.notify_all()
-        self._worker.join()
+        if self._worker is not None:
+            self._worker.join()
         self._client.disconnect()
         self._client.loop_stop()
+        with self._some:
+            self._waiting.clear()
+            self._bytes = 0
+
+    async def run(self) -> None:
+        """Keep the connection until cancelled."""
+        try:
+            await asyncio.to_thread(self.start)
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.to_thread(self.stop)
+
+    @property
+    def shared(self) -> bool:
+        """Tell whether several processes divide the messages; otherwise one of them must listen alone."""
+        return self._options.share is not None
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Tell a device something, and return when the broker has it.
