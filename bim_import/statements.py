@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import ifcopenshell.util.element
 import ifcopenshell.util.placement
 
 from bim_import.entity import attribute
@@ -152,13 +151,21 @@ def _property_sets(model: Any, length_m: float) -> Iterator[MapConversion]:
     for kind in ("IfcProject", "IfcSite", "IfcBuilding"):
         for thing in model.by_type(kind):
             sets = {
-                name.lower(): {key.lower(): value for key, value in values.items()}
-                for name, values in ifcopenshell.util.element.get_psets(thing, psets_only=True).items()
-                if name.lower() in ("epset_mapconversion", "epset_projectedcrs")
+                name: _single_values(definition)
+                for relation in attribute(thing, "IsDefinedBy") or ()
+                if (definition := attribute(relation, "RelatingPropertyDefinition")) is not None
+                and (name := (attribute(definition, "Name") or "").lower())
+                in ("epset_mapconversion", "epset_projectedcrs")
             }
             if stated := sets.get("epset_mapconversion"):
                 crs = sets.get("epset_projectedcrs", {})
                 yield _from_properties(stated, crs, f"ePSet_MapConversion of {kind} #{thing.id()}", length_m)
+
+
+def _single_values(definition: Any) -> dict[str, Any]:
+    """Return the values of a property set, by their names in lower case."""
+    singles = (one for one in attribute(definition, "HasProperties") or () if one.is_a("IfcPropertySingleValue"))
+    return {one.Name.lower(): one.NominalValue.wrappedValue for one in singles if one.NominalValue is not None}
 
 
 def _from_properties(stated: Mapping[str, Any], crs: Mapping[str, Any], source: str, length_m: float) -> MapConversion:

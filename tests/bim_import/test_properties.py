@@ -1,6 +1,7 @@
 """What property sets say arrives in SI units, bounded, and without what a twin must not hold."""
 
 import json
+import sys
 
 import pytest
 
@@ -115,3 +116,18 @@ def test_ten_thousand_empty_property_sets_on_every_room_do_not_hold_an_import_up
     spaces = [place for place in model.places if place.kind == "space"]
     assert len(spaces) == 20
     assert spaces[0].attributes["properties"] == {"P.甲": "乙"}
+
+
+@pytest.mark.parametrize("schema", ["IFC2X3", "IFC4", "IFC4X3"])
+def test_no_rules_of_the_schema_are_loaded_to_read_a_model(house, tmp_path, monkeypatch, schema):
+    """They derive attributes that nobody asks for, and take longer to load than a small model takes to read."""
+    made = house(schema)
+    level = made.storey(made.building(), "1F", 0.0)
+    made.zone("1单元", made.space(level, "101"))
+    wall = made.element("IfcWall", level, (0, 0, 0), (4, 0.2, 3))
+    made.element("IfcDoor", level, (1, 0, 0), (1, 0.2, 2))
+    made.properties(wall, "Pset_WallCommon", IsExternal=("IfcBoolean", True))
+    for name in [name for name in sys.modules if name.startswith("ifcopenshell.express.rules.")]:
+        monkeypatch.delitem(sys.modules, name)
+    read(made.write(tmp_path / "a.ifc"), AT, lambda stage, share: None)
+    assert not [name for name in sys.modules if name.startswith("ifcopenshell.express.rules.")]
