@@ -83,8 +83,15 @@ class ReadingTrigger(_Model):
 class EventTrigger(_Model):
     """An event of this kind whose body says one of these words in each named member; a dot leads into a member."""
 
-    kind: str
+    kind: str = Field(min_length=1)
     body: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @field_validator("kind")
+    @classmethod
+    def _no_reading(cls, kind: str) -> str:
+        if kind == "observation":
+            raise ValueError("say reading: with its property and limit")
+        return kind
 
     def fits(self, body: Mapping[str, Any]) -> bool:
         """Tell whether a body says so.

@@ -1,10 +1,11 @@
 """Which devices a rule reaches: the spatial condition, answered from memory. Pure."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from twin.feature import Feature
 from twin.spacecode import building_of
 
 Position = tuple[float, float]
+
+_LEAST_M_PER_DEGREE = 110_500
+"""A degree of latitude is nowhere shorter, nor one of longitude divided by the cosine."""
 
 _LEVELS = {"building": 2, "unit": 3, "storey": 4, "room": 5}
 
@@ -73,8 +77,8 @@ class Surroundings:
         for device in devices.values():
             if device.place:
                 self._in_building[building_of(device.place)].append(device)
-        self._standing = [device for device in devices.values() if device.geometry is not None]
-        self._points = np.array([_point(device) for device in self._standing], dtype=np.float64).reshape(-1, 2)
+        self._standing = [device for device in devices.values() if _stands(device)]
+        self._tree = shapely.STRtree(cast("Sequence[BaseGeometry]", shapely.points(_points(self._standing))))
 
     def with_grid(self, grid: Callable[[Position], BaseGeometry | None]) -> "Surroundings":
         """Return the same surroundings that ask somebody else for the grid."""
@@ -119,25 +123,33 @@ class Surroundings:
         return list(self.devices.values())
 
     def _around(self, position: Position | None, radius_m: float) -> list[Feature]:
+        """Return what stands in a box that holds the circle; the distance decides later."""
         if position is None:
             return []
-        near = np.flatnonzero(_distances(self._points, position) <= radius_m)
-        return [self._standing[number] for number in near]
+        lon, lat = position
+        north = radius_m / _LEAST_M_PER_DEGREE
+        east = min(north / max(math.cos(math.radians(abs(lat) + north)), 1e-6), 360.0)
+        box = shapely.box(lon - east, lat - north, lon + east, lat + north)
+        return [self._standing[number] for number in sorted(self._tree.query(box))]
 
     def _measured(self, found: Sequence[Feature], cause: Cause) -> list[tuple[Feature, float | None]]:
         """Return devices with their distance, nearest first; those that stand nowhere last, by number."""
         pairs: list[tuple[Feature, float | None]] = [(device, None) for device in found]
         if cause.position is not None:
-            standing = [device for device in found if device.geometry is not None]
-            points = np.array([_point(device) for device in standing], dtype=np.float64).reshape(-1, 2)
-            far = dict(zip((one.id for one in standing), _distances(points, cause.position).tolist(), strict=True))
+            standing = [device for device in found if _stands(device)]
+            away = _distances(_points(standing), cause.position).tolist()
+            far = dict(zip((one.id for one in standing), away, strict=True))
             pairs = [(device, far.get(device.id)) for device in found]
         return sorted(pairs, key=lambda pair: (pair[1] is None, pair[1] or 0.0, pair[0].id))
 
 
-def _point(device: Feature) -> Position:
-    middle: Any = device.geometry.centroid if device.geometry is not None else shapely.Point()
-    return middle.x, middle.y
+def _stands(device: Feature) -> bool:
+    return device.geometry is not None and not device.geometry.is_empty
+
+
+def _points(standing: Sequence[Feature]) -> npt.NDArray[np.float64]:
+    shapes = np.array([device.geometry for device in standing], dtype=object)
+    return shapely.get_coordinates(shapely.centroid(shapes)).reshape(-1, 2)
 
 
 def _distances(points: npt.NDArray[np.float64], position: Position) -> npt.NDArray[np.float64]:

@@ -329,6 +329,7 @@ def test_rules_are_switched_written_and_taken_back_on_record(community):
         ({"do": [{"camera": {"where": {"polygon": "POINT(1 2)"}}}]}, "polygon"),
         ({"do": [{"incident": {"incident_class": "war"}}]}, "war"),
         ({"do": [{"notify": {"to": ["me"], "text": TITLE, "nearest": "resident"}}]}, "nearest"),
+        ({"when": [{"event": {"kind": "observation"}}]}, "say reading"),
         ({"id": "../x"}, "pattern"),
     ],
 )
