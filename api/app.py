@@ -87,6 +87,7 @@ def create_app(
         types: The device catalogue.
         public_origin: Address (scheme, host, port) that browsers reach the cockpit by.
         live: What the installation decides about its devices.
+        publisher: Who answers for the data; shown in the catalogue.
         webhooks: What it decides about its webhooks.
         publisher: Who answers for the data; shown in the catalogue.
         mqtt: The broker whose messages are taken; ``None``: no broker.

@@ -133,6 +133,7 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
         public_origin=address,
         jobs=jobs,
         live=_live(chosen),
+        publisher=Publisher(chosen.contact, chosen.licence),
         webhooks=hooks,
         publisher=Publisher(chosen.contact, chosen.licence),
         mqtt=_mqtt(chosen),
