@@ -11,9 +11,13 @@ from fastapi_offline import FastAPIOffline
 
 from api import VERSION, problems
 from api.analysis.ways import Ways
+from api.gateway.gate import GatewayOptions
+from api.gateway.middleware import Gateway
+from api.gateway.part import gateway_part
 from api.hub import Hub
 from api.incidents import incidents_part
 from api.jobs import Jobs
+from api.lease import Lease, while_leading
 from api.live import LiveOptions, live_part
 from api.ogc import catalogue_routes, edit_routes, tile_routes
 from api.ogc import routes as ogc
@@ -25,6 +29,7 @@ from api.routes import (
     addresses,
     alarms,
     analysis,
+    applications,
     commands,
     devices,
     envelope,
@@ -39,6 +44,7 @@ from api.routes import (
     observation_files,
     observations,
     one_key,
+    operations,
     places,
     query,
     scene,
@@ -66,7 +72,7 @@ Geometry is CRS84 (longitude, latitude in degrees); heights are metres; times ar
 For QGIS, GDAL and other clients of OGC API Features: `/ogc`, described at `/ogc/api?f=html`."""
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - the factory takes every collaborator
     store: Store,
     catalogue: Catalogue,
     types: Mapping[str, DeviceType],
@@ -76,6 +82,8 @@ def create_app(
     live: LiveOptions | None = None,
     publisher: Publisher | None = None,
     mqtt: MqttOptions | None = None,
+    gateway: GatewayOptions | None = None,
+    lease: Lease | None = None,
     webhooks: WebhookOptions | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
@@ -92,6 +100,8 @@ def create_app(
         publisher: Who answers for the data; shown in the catalogue.
         mqtt: The broker whose messages are taken; ``None``: no broker.
         jobs: Takes uploads; the application starts and stops it. ``None`` takes none.
+        gateway: What the installation decides about its callers.
+        lease: Tells which of the processes that share the store lets time pass; ``None``: this one.
         clock: Returns now in UTC.
     """
     live_parts = live_part(store, types, clock, live or LiveOptions())
@@ -105,20 +115,29 @@ def create_app(
     on_foot = Ways(access, store)
     incident_parts = incidents_part(store, on_foot, clock, live or LiveOptions())
     uploads = jobs or Jobs(store, catalogue, None, clock)
+    entrance = gateway_part(store, clock, gateway or GatewayOptions())
+    leading = lease or Lease(None)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        running = [asyncio.create_task(part.run()) for part in (hub, live_parts, incident_parts, hooks)]
+        await entrance.refresh()
+        running = [asyncio.create_task(part.run()) for part in (hub, entrance)]
+        running += [
+            asyncio.create_task(while_leading(leading, part.run)) for part in (live_parts, incident_parts, hooks)
+        ]
         await asyncio.to_thread(uploads.start)
         if broker is not None:
             outbox = Outbox(store, live_parts.commands, broker)
-            running += [asyncio.create_task(part.run()) for part in (broker, outbox)]
+            listening = broker.run() if broker.shared else while_leading(leading, broker.run)
+            running += [asyncio.create_task(part) for part in (listening, while_leading(leading, outbox.run))]
         yield
         await asyncio.to_thread(uploads.stop)
         for task in running:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        await entrance.flush()
+        leading.release()
 
     app: FastAPI = FastAPIOffline(
         title="Lifang 里坊", version=VERSION, description=_ABOUT, docs_url="/docs", redoc_url=None, lifespan=lifespan
@@ -139,12 +158,16 @@ def create_app(
         publisher=publisher or Publisher(),
         ways=on_foot,
         incidents=incident_parts,
+        gateway=entrance,
+        lease=leading,
         clock=clock,
         public_origin=public_origin,
     )
     problems.install(app)
     for module in (
         health,
+        operations,
+        applications,
         places,
         envelope,
         addresses,
@@ -181,5 +204,6 @@ def create_app(
     async def home() -> RedirectResponse:
         return RedirectResponse("cockpit")
 
-    panel_app.mount(app, public_origin=public_origin)
+    panel_app.mount(app, public_origin=public_origin, secret_key=entrance.applications.cockpit_key())
+    app.add_middleware(Gateway, gate=entrance.gate, traffic=entrance.traffic)
     return app

@@ -4,6 +4,7 @@ The right is a session lock of PostgreSQL: it costs no write, needs no clock, an
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 CHECK_S = 1.0
+_log = logging.getLogger(__name__)
 _CLASS = 0x11FA46  # ours among the locks of the database
 _ASK = "SELECT pg_try_advisory_lock(%s, hashtext(current_schema()))"
 
@@ -38,9 +40,12 @@ class Lease:
     def release(self) -> None:
         """Let another process lead."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _holds(self, address: str) -> bool:
         import psycopg
@@ -51,8 +56,9 @@ class Lease:
                 self._connection.execute("SELECT 1")
                 return True
             connection = psycopg.connect(address, autocommit=True, connect_timeout=5)
-        except psycopg.Error:
-            self._connection = None
+        except psycopg.Error as error:
+            _log.warning("nobody leads from here: %s", error)
+            self._drop()
             return False
         try:
             row = connection.execute(_ASK, (_CLASS,)).fetchone()

@@ -43,6 +43,14 @@ class Settings(BaseSettings):
     keys: Path | None = Field(
         None, description="File of the master key that secrets are derived from; unset, it stands beside the store."
     )
+    access: Literal["open", "signed"] = Field(
+        "open", description="Whether who names no application may call; signed closes all but health and pages."
+    )
+    deny: list[str] = Field(default_factory=list, description="Addresses (CIDR) that get no answer but 403; JSON.")
+    anonymous_per_s: int = Field(
+        0, ge=0, description="Calls a second one address may make without application; 0: no limit."
+    )
+    log_requests: bool = Field(default=False, description="Write a line of JSON for every request.")
     signed: bool = Field(default=False, description="Refuse observations that no device has signed.")
     clock_ahead_s: int = Field(600, ge=0, description="How far ahead of ours a device's clock may be, seconds.")
     late_days: int = Field(400, ge=1, description="How late an observation may come, days.")

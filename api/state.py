@@ -8,9 +8,11 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from api.analysis.ways import Ways
+from api.gateway.part import GatewayPart
 from api.hub import Hub
 from api.incidents import Incidents
 from api.jobs import Jobs
+from api.lease import Lease
 from api.live import Live
 from api.ogc.catalogue import Publisher
 from api.ogc.extents import Extents
@@ -43,6 +45,8 @@ class Services:
     publisher: Publisher
     ways: Ways
     incidents: Incidents
+    gateway: GatewayPart
+    lease: Lease
     clock: Callable[[], datetime]
     public_origin: str
 

@@ -3,16 +3,18 @@
 import socket
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.commands.common import Progress, add_store, opened, settings
 from api.settings import Settings, keys_of, photos_of, spool_of
-from gis.errors import Unavailable
+from gis.errors import BadInput, Unavailable
 from layers.device.types import load_device_types
 
 if TYPE_CHECKING:
     from uvicorn import Server
 
+    from api.gateway.gate import GatewayOptions
     from api.live import LiveOptions
     from api.sources.mqtt import MqttOptions
     from twin.declaration import Catalogue
@@ -23,6 +25,7 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("serve", help="serve the API and the cockpit")
     add_store(parser)
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (PostgreSQL only; default 1)")
     parser.add_argument("--create", action="store_true", help="begin an empty twin when the store named is not there")
     add_address(parser)
     parser.set_defaults(run=run)
@@ -35,6 +38,20 @@ def _live(chosen: Settings) -> "LiveOptions":
     clocks = Clocks(timedelta(seconds=chosen.clock_ahead_s), timedelta(days=chosen.late_days))
     return LiveOptions(
         keys=keys_of(chosen), signed=chosen.signed, clocks=clocks, streams=chosen.streams, photos=photos_of(chosen)
+    )
+
+
+def _gateway(chosen: Settings) -> "GatewayOptions":
+    from api.gateway.gate import GatewayOptions
+    from api.gateway.limits import networks
+
+    return GatewayOptions(
+        access=chosen.access,
+        keys=keys_of(chosen),
+        deny=networks(chosen.deny),
+        anonymous_per_s=chosen.anonymous_per_s,
+        log_requests=chosen.log_requests,
+        community=chosen.community,
     )
 
 
@@ -64,10 +81,40 @@ def run(arguments: Namespace) -> int:
     """Serve until told to stop."""
     chosen = settings(store=arguments.store, host=arguments.host, port=arguments.port)
     named = chosen.store != Settings.model_fields["store"].default
+    if arguments.workers > 1:
+        return _run_workers(arguments.workers, chosen)
     listener = listen(chosen)
     with listener, opened(chosen, must_exist=named and not arguments.create) as (store, catalogue):
         server_for(store, catalogue, chosen, Progress()).run(sockets=[listener])
     return 0
+
+
+def _run_workers(number: int, chosen: Settings) -> int:
+    """Serve with several processes behind one socket.
+
+    Raises:
+        BadInput: ``server.one_process`` for the embedded store.
+    """
+    from functools import partial
+
+    from api.workers import run_workers
+
+    if isinstance(chosen.store, Path):
+        raise BadInput(
+            "server.one_process",
+            f"{chosen.store} is a file, which one process writes.",
+            "Put the twin into PostgreSQL, or leave --workers out.",
+            store=str(chosen.store),
+        )
+    with listen(chosen) as listener:
+        run_workers(number, partial(serve_one, chosen), listener)
+    return 0
+
+
+def serve_one(chosen: Settings, listener: socket.socket) -> None:
+    """Serve as one of several processes."""
+    with opened(chosen) as (store, catalogue):
+        server_for(store, catalogue, chosen, Progress()).run(sockets=[listener])
 
 
 def listen(chosen: Settings) -> socket.socket:
@@ -114,6 +161,10 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
     from api.app import create_app
     from api.jobs import Jobs
     from api.ogc.catalogue import Publisher
+    from api.lease import Lease
+    from api.logs import log_to_stderr
+    from api.ogc.catalogue import Publisher
+    from api.patience import PatientProtocol
     from api.webhooks.options import WebhookOptions
 
     address = chosen.origin or f"http://{chosen.host}:{chosen.port}"
@@ -136,6 +187,8 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
         publisher=Publisher(chosen.contact, chosen.licence),
         webhooks=hooks,
         publisher=Publisher(chosen.contact, chosen.licence),
+        gateway=_gateway(chosen),
+        lease=Lease(None if isinstance(chosen.store, Path) else chosen.store),
         mqtt=_mqtt(chosen),
     )
 
@@ -144,5 +197,14 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
             await super().startup(sockets)
             progress.say(f"里坊 Lifang is ready: {address}/cockpit   API: {address}/docs   (Ctrl-C stops it)")
 
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="on")
+    log_to_stderr(requests=chosen.log_requests)
+    config = uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+        lifespan="on",
+    )
     return _Server(config)

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.jobs import Jobs
@@ -22,8 +23,9 @@ from twin.embedded import EmbeddedStore
 class Service:
     """A running service: its store, and a client that speaks to it."""
 
-    def __init__(self, store: EmbeddedStore, url: str) -> None:
+    def __init__(self, store: EmbeddedStore, url: str, app: FastAPI) -> None:
         self.store = store
+        self.app = app
         self.url = url
         self.client = httpx.Client(base_url=url, timeout=30, trust_env=False)
 
@@ -46,7 +48,7 @@ def serving(path: Path, catalogue: Catalogue | None = None, **given) -> Iterator
         assert thread.is_alive(), "the service did not start"
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    service = Service(store, f"http://127.0.0.1:{port}")
+    service = Service(store, f"http://127.0.0.1:{port}", app)
     try:
         yield service
     finally:
