@@ -97,7 +97,6 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         live: What the installation decides about its devices.
         publisher: Who answers for the data; shown in the catalogue.
         webhooks: What it decides about its webhooks.
-        publisher: Who answers for the data; shown in the catalogue.
         mqtt: The broker whose messages are taken; ``None``: no broker.
         jobs: Takes uploads; the application starts and stops it. ``None`` takes none.
         gateway: What the installation decides about its callers.

@@ -186,7 +186,6 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
         live=_live(chosen),
         publisher=Publisher(chosen.contact, chosen.licence),
         webhooks=hooks,
-        publisher=Publisher(chosen.contact, chosen.licence),
         gateway=_gateway(chosen),
         lease=Lease(None if isinstance(chosen.store, Path) else chosen.store),
         mqtt=_mqtt(chosen),
