@@ -29,6 +29,7 @@ def test_the_agreed_layers_are_all_declared():
         *("placement", "mapping_profile", "alarm_watch", "device_status", "device_key", "envelope"),
         *("incident", "incident_report", "incident_follow", "incident_call", "emergency_plan"),
         *("patrol", "patrol_route"),
+        *("command", "linkage_rule", "linkage_watch"),
     }
 
 
