@@ -49,7 +49,7 @@ class Stated:
 
 Values = tuple[tuple[str, Stated], ...]
 Wanted = frozenset[str] | None
-"""Names of properties in lower case; ``None`` for all there are."""
+"""Names of properties in lower case; ``None`` for all there are, quantities too."""
 
 
 class PropertyReader:
@@ -73,7 +73,10 @@ class PropertyReader:
         return self._found(thing, None)
 
     def value(self, thing: Any, *names: str) -> bool | float | str | None:
-        """Return what the first of the named properties says, whatever set it is in; ``None`` when none is there."""
+        """Return what the first of the named properties says, whatever set it is in; ``None`` when none is there.
+
+        Quantities are no properties.
+        """
         wanted = frozenset(name.lower() for name in names)
         by_name = {stated.name.lower(): stated.value for stated in self._found(thing, wanted)}
         return next((by_name[name.lower()] for name in names if by_name.get(name.lower()) not in (None, "")), None)
@@ -103,8 +106,8 @@ class PropertyReader:
             values: Iterable[tuple[str, Stated]] = ()
             if definition.is_a("IfcPropertySet"):
                 values = self._properties(definition.HasProperties or (), group, group, "", wanted)
-            elif definition.is_a("IfcElementQuantity"):
-                values = self._quantities(definition.Quantities or (), group, wanted)
+            elif wanted is None and definition.is_a("IfcElementQuantity"):
+                values = self._quantities(definition.Quantities or (), group)
             self._read[key] = tuple(values)
         return self._read[key]
 
@@ -133,15 +136,12 @@ class PropertyReader:
             value = self._in_si(value, unit, one.Unit)
         return None if value is None else Stated(group, name, value, unit)
 
-    def _quantities(self, quantities: Any, group: str, wanted: Wanted) -> Iterator[tuple[str, Stated]]:
+    def _quantities(self, quantities: Any, group: str) -> Iterator[tuple[str, Stated]]:
         for one in quantities:
-            name = clean(one[_NAME]) or ""
-            if wanted is not None and name.lower() not in wanted:
-                continue
             if one.is_a("IfcPhysicalSimpleQuantity") and (value := _simple(one[3])) is not None:
                 unit = _QUANTITIES.get(one.is_a())
                 si = self._in_si(value, unit, one.Unit) if unit and isinstance(value, float) else value
-                yield group, Stated(group, name, si, unit, measured=True)
+                yield group, Stated(group, clean(one[_NAME]) or "", si, unit, measured=True)
 
     def _in_si(self, value: float, unit: str, own: Any) -> float:
         size = self._sizes[unit] if own is None else unit_size(own)

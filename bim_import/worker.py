@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy.ma  # noqa: F401  (the first np.unique of a reading would load it; here it is while the worker waits)
+
 from bim_import.connections import connections_of
 from bim_import.devices import devices_of
 from bim_import.draughtsman import Draughtsman
