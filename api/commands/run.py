@@ -5,18 +5,22 @@ import threading
 from argparse import Namespace
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from api.commands.common import Progress, opened, settings
 from api.commands.serve import add_address, listen, server_for
 from api.importing import Importer
-from api.settings import Settings
+from api.settings import Settings, keys_of
 from layers.device.types import load_device_types
 from twin.declaration import Catalogue
 from twin.query import Query
 from twin.store import NewEvent, Store
 
 _STEP_S = 1.0
+_DEVICES = "模拟设备"
+
+if TYPE_CHECKING:
+    from api.gateway.signing import Signing
 
 
 def add_to(commands: Any) -> None:
@@ -104,7 +108,8 @@ def _simulate(store: Store, chosen: Settings, stop: threading.Event) -> None:
         if not alarm.auto_clear
     }
     host = "127.0.0.1" if chosen.host in ("0.0.0.0", "::") else chosen.host  # noqa: S104  where we listen, not what we open
-    with httpx.Client(base_url=f"http://{host}:{chosen.port}", timeout=30, trust_env=False) as client:
+    address, auth = f"http://{host}:{chosen.port}", _application(store, chosen)
+    with httpx.Client(base_url=address, auth=auth, timeout=30, trust_env=False) as client:
         waiting: list[dict[str, Any]] = []
         while not stop.wait(_STEP_S):
             waiting = waiting or simulator.step(datetime.now(UTC))
@@ -115,6 +120,21 @@ def _simulate(store: Store, chosen: Settings, stop: threading.Event) -> None:
             except httpx.HTTPError:
                 continue  # the same batch again next second; sending twice changes nothing
             waiting = []
+
+
+def _application(store: Store, chosen: Settings) -> "Signing | None":
+    """Return what signs the devices' messages where only applications may send: one by this name, registered once."""
+    from api.gateway.applications import Applications
+    from api.gateway.signing import Signing
+
+    if chosen.access == "open":
+        return None
+    applications = Applications(store, keys_of(chosen), lambda: datetime.now(UTC), chosen.community)
+    applications.refresh()
+    known = [one.id for one in applications.listed() if one.name == _DEVICES and one.state != "revoked"]
+    said = {"name": _DEVICES, "owner": "lifang run", "scopes": ["write:observations", "write:alarms"]}
+    number = known[0] if known else applications.apply(said).result().id
+    return Signing(number, applications.renew(number).result()[1])
 
 
 def _over(observations: Iterable[Mapping[str, Any]], ended: Collection[tuple[str, str]]) -> list[str]:

@@ -160,7 +160,6 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
 
     from api.app import create_app
     from api.jobs import Jobs
-    from api.ogc.catalogue import Publisher
     from api.lease import Lease
     from api.logs import log_to_stderr
     from api.ogc.catalogue import Publisher

@@ -13,6 +13,7 @@ import shapely
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from api.commands.run import _application
 from api.gateway.applications import Applications
 from api.gateway.bodies import Body
 from api.gateway.deprecated import Deprecated
@@ -24,6 +25,7 @@ from api.gateway.signature import base_of, mac, read_signature
 from api.gateway.signing import Signing
 from api.gateway.traffic import Day, Key, Traffic
 from api.live import LiveOptions
+from api.settings import Settings
 from gis.errors import BadInput, Unauthenticated
 from layers.device.secrets import sign
 from twin.feature import Feature
@@ -500,3 +502,16 @@ def test_a_quiet_application_may_catch_up_and_an_overlap_ends(signed):
     renewed, _ = signed.book.renew(found.id, timedelta(hours=1)).result()
     assert renewed.generations(now) == (2, 1)
     assert renewed.generations(now + timedelta(hours=2)) == (2,)
+
+
+def test_the_sample_devices_sign_where_only_applications_may_send(signed):
+    store, keys = signed.store, signed.book._keys
+    assert _application(store, Settings(keys=keys)) is None
+    signer = [_application(store, Settings(keys=keys, access="signed")) for _start in range(2)][-1]
+    signed.book.refresh()
+    assert [one.name for one in signed.book.listed()].count("模拟设备") == 1
+    client = httpx.Client(base_url=signed.url, auth=signer, trust_env=False)
+    signed.opened.append(client)
+    time.sleep(1.2)  # the service looks once a second
+    assert client.post("/v1/observations", json={"observations": []}).status_code == 201
+    assert client.get("/v1/layers").status_code == 403
