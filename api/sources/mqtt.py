@@ -155,6 +155,9 @@ class Mqtt:
             self._worker.join()
         self._client.disconnect()
         self._client.loop_stop()
+        # The library closes its own sockets when its client goes; our callbacks would keep it.
+        self._client.on_connect = self._client.on_disconnect = None
+        self._client.on_subscribe = self._client.on_message = None
         with self._some:
             self._waiting.clear()
             self._bytes = 0
@@ -250,7 +253,7 @@ class Mqtt:
         with self._acknowledging:
             self._connection += 1
         if not self._stopping.is_set():
-            self._fault = str(reason)
+            self._fault = self._fault or str(reason)  # why it refused us tells more than that it hung up
             _log.warning("the broker went away: %s", reason)
 
     def _subscribed(

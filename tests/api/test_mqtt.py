@@ -1,6 +1,8 @@
 """MQTT through a real mosquitto: stored before acknowledged, nothing lost, nothing twice, no message that loops."""
 
 import json
+import socket
+import ssl
 import subprocess
 import sys
 from contextlib import closing, contextmanager
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from api.live import LiveOptions, live_part
-from api.sources.mqtt import broker_at, mqtt_part
+from api.sources.mqtt import _tls, broker_at, mqtt_part
 from gis.errors import Unavailable
 from layers.catalogue import load_catalogue
 from layers.device.types import load_device_types
@@ -96,11 +98,12 @@ class Link:
 
 
 @contextmanager
-def linked(store, options):
+def linked(store, options, *, connects=True):
     link = Link(store, options)
     link.mqtt.start()
     try:
-        wait(lambda: link.mqtt.state()["connected"])
+        if connects:
+            wait(lambda: link.mqtt.state()["connected"])
         yield link
     finally:
         link.mqtt.stop()
@@ -270,6 +273,29 @@ def test_with_the_documented_access_list_a_device_can_write_for_no_other(tmp_pat
         wait(lambda: numbers(store))
         assert [event.subject for event in store.events(0, 10, ("observation",))] == ["D-1"]
         device.close()
+    own.stop()
+
+
+def test_with_tls_the_broker_must_prove_who_it_is(tmp_path, store):
+    key, certificate = tmp_path / "server.key", tmp_path / "server.pem"
+    made = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1")
+    named = ("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)
+    subprocess.run([mosquitto.program("openssl"), *made, *named], check=True, capture_output=True)
+    own = Broker(tmp_path / "own", f"certfile {certificate}", f"keyfile {key}", "allow_anonymous true").start()
+    url = own.url.replace("mqtt:", "mqtts:")
+    with linked(store, broker_at(url, ca=certificate)) as link:
+        assert state(link)["fault"] is None
+    with socket.create_connection(("127.0.0.1", own.port)) as plain, pytest.raises(ssl.SSLCertVerificationError):
+        _tls(None).wrap_socket(plain, server_hostname="127.0.0.1")  # the certificates of the system do not know it
+    own.stop()
+
+
+def test_a_broker_that_refuses_the_service_is_told_of(tmp_path, store):
+    nobody = tmp_path / "nobody"
+    nobody.touch()
+    own = Broker(tmp_path / "own", f"password_file {nobody}").start()
+    with linked(store, broker_at(own.url.replace("//", "//lifang@"), password="wrong"), connects=False) as link:
+        wait(lambda: state(link)["fault"] == "Not authorized")
     own.stop()
 
 
