@@ -128,7 +128,7 @@ def _links(layer: Layer, base: str) -> list[Document]:
     links = [
         link(f"{own}?f=json", "self", GEOJSON, "本记录 This record (JSON)"),
         link(f"{own}?f=html", "alternate", HTML, "本记录 This record (网页 HTML)"),
-        link(f"{base}/catalogue", "collection", JSON, "目录 Catalogue"),
+        link(f"{base}/catalogue", "collection", GEOJSON, "目录 Catalogue"),
     ]
     if layer.access == "open":
         here = f"{base}/collections/{layer.name}"

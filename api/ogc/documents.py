@@ -126,7 +126,7 @@ def landing(base: str, root: str, *, html: bool) -> Document:
             link(f"{base}/collections", "data", JSON, "图层 Collections"),
             *tile_links(base),
             link(f"{base}/tileMatrixSets", f"{_REL}tiling-schemes", JSON, "瓦片矩阵集 Tile matrix sets"),
-            link(f"{base}/catalogue", f"{_REL}ogc-catalog", JSON, "目录 Catalogue"),
+            link(f"{base}/catalogue", f"{_REL}ogc-catalog", GEOJSON, "目录 Catalogue"),
             link(f"{root}cockpit", "related", HTML, "驾驶舱 Cockpit"),
         ],
     }
@@ -159,7 +159,7 @@ def collection(layer: Layer, extent: Extent, base: str, root: str) -> Document:
             link(f"{here}/schema", f"{_REL}schema", SCHEMA, "属性结构 Schema"),
         ],
     }
-    document["links"] += [*_file_links(layer, root), *(tile_links(here) if has_tiles(layer) else [])]
+    document["links"] += [*_file_links(layer, extent, root), *(tile_links(here) if has_tiles(layer) else [])]
     if layer.geometry != "none":
         document["links"].append(
             link(f"{root}v1/pack/{layer.name}", "alternate", "application/octet-stream", "二进制 LFP1 block")
@@ -178,9 +178,9 @@ _BODIES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _file_links(layer: Layer, root: str) -> list[Document]:
-    """Return the links to all items as files; places with a body also as 3-D models."""
-    files = {**_FILES, **(_BODIES if layer.name in KINDS else {})}
+def _file_links(layer: Layer, extent: Extent, root: str) -> list[Document]:
+    """Return the links to all items as files; where places have a body, also as 3-D models."""
+    files = {**_FILES, **(_BODIES if layer.name in KINDS and extent.solid else {})}
     return [
         link(f"{root}v1/export?layers={layer.name}&format={name}", "enclosure", kind, words)
         for name, (kind, words) in files.items()

@@ -28,6 +28,7 @@ class Extent:
         sources: How many of those that stand now each source stated.
         filled: Of those that stand now, how many have a value, by field.
         placed: How many of them have a geometry.
+        solid: How many of them have a body: a geometry between a lower and an upper height.
     """
 
     count: int
@@ -37,6 +38,7 @@ class Extent:
     sources: Mapping[str, int]
     filled: Mapping[str, int]
     placed: int
+    solid: int
 
 
 SLOW_S = 0.2
@@ -93,6 +95,7 @@ class Extents:
             sources=Counter(feature.source for feature in now if feature.source is not None),
             filled=filled,
             placed=sum(feature.geometry is not None for feature in now),
+            solid=sum(None not in (feature.geometry, feature.z_min_m, feature.z_max_m) for feature in now),
         )
 
     def _begin(self, layer: str, features: Sequence[Feature]) -> datetime | None:
