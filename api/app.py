@@ -49,6 +49,7 @@ from api.routes import (
     query,
     scene,
     scores,
+    series,
     sources,
     stream,
     subscriptions,
@@ -56,6 +57,7 @@ from api.routes import (
 )
 from api.sources.mqtt import MqttOptions, mqtt_part
 from api.sta import create as sta_create
+from api.sta import read as sta_read
 from api.state import Services
 from api.webhooks.desk import Desk
 from api.webhooks.options import WebhookOptions
@@ -182,7 +184,9 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         observations,
         observation_files,
         sources,
+        series,
         sta_create,
+        sta_read,
         stream,
         subscriptions,
         scene,

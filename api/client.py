@@ -168,7 +168,7 @@ class Client:
     def stream(self, *, after: int | None = None, **filters: str) -> Iterator[dict[str, Any]]:
         """Yield what happens, from ``after`` or from now on, for ever; a broken connection is taken up where it broke.
 
-        Each message has ``kind``, ``seq`` and its members. ``resync`` means that some were lost: ask for the state anew.
+        Each message has ``kind``, ``seq`` and its members. After ``resync`` ask for the state anew.
         """
         seq, failures = after, 0
         while True:

@@ -74,6 +74,23 @@ def moment(text: str | None, parameter: str) -> datetime | None:
         ) from None
 
 
+def zoned(text: str | None, parameter: str) -> datetime | None:
+    """Return an RFC 3339 moment that names its zone.
+
+    Raises:
+        BadInput: ``request.parameter``, ``query.time``.
+
+    >>> zoned("2026-11-21", "from")
+    Traceback (most recent call last):
+        ...
+    gis.errors.BadInput: query.time: from has no time zone. Add Z or +08:00.
+    """
+    found = moment(text, parameter)
+    if found is not None and found.tzinfo is None:
+        raise BadInput("query.time", f"{parameter} has no time zone.", "Add Z or +08:00.", parameter=parameter)
+    return found
+
+
 def pairs(texts: Sequence[str], parameter: str) -> tuple[tuple[str, str], ...]:
     """Return ``field:value`` conditions.
 

@@ -54,7 +54,7 @@ def members(error: LifangError) -> dict[str, Any]:
 
 def _status(request: Request, error: LifangError) -> int:
     # OGC API Features wants 400 for every fault of a parameter (Part 1, requirements 8 and 9), OAuth 2.0 too (5.2).
-    wanted = request.scope["path"].startswith(("/ogc", "/v1/token"))
+    wanted = request.scope["path"].startswith(("/ogc", "/sta", "/v1/token"))
     return 400 if isinstance(error, BadInput) and wanted else error.http_status
 
 

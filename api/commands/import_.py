@@ -16,6 +16,7 @@ from api.naming import import_identifiers
 from api.readings import Readings
 from api.settings import spool_of
 from gis.errors import LifangError
+from gis.read import source_of
 from twin.difference import Change
 
 
@@ -42,10 +43,16 @@ def add_to(commands: Any) -> None:
     )
     _common(ifc)
     ifc.set_defaults(run=_ifc)
-    gis = kinds.add_parser("gis", help="GeoPackage, Shapefile, GeoJSON, CSV, Excel")
-    gis.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    gis = kinds.add_parser("gis", help="GIS files, drawings, city models, tables; PostGIS and OGC API Features")
+    gis.add_argument(
+        "files",
+        nargs="+",
+        type=source_of,
+        metavar="SOURCE",
+        help="a file, postgresql://USER@HOST/DATABASE or https://HOST/…/collections/ID",
+    )
     gis.add_argument("--layer", required=True, help="layer of the twin it becomes, such as building")
-    gis.add_argument("--table", help="table or sheet inside the file, when it has several")
+    gis.add_argument("--table", help="layer, sheet, table or file inside, when there are several")
     gis.add_argument("--crs", help="coordinate system, when the file does not say: EPSG:4549")
     gis.add_argument("--encoding", help="text encoding, when the file does not say: GBK")
     gis.add_argument("--id", metavar="COLUMN", help="column that holds the id, when its name is not understood")

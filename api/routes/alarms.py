@@ -10,10 +10,9 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel, Field
 
 from api.alarms import alarm_messages
-from api.parameters import integers, moment, words
+from api.parameters import integers, words, zoned
 from api.state import Here
 from api.view import Seen, View
-from gis.errors import BadInput
 from layers.alarm.board import By, Entry, State, Wanted, entry_of
 from twin.feature import Feature
 from twin.spacecode import SpaceCode
@@ -70,8 +69,8 @@ def alarms(
         within=None if place is None else SpaceCode.parse(place).key,
         device=device,
         acknowledged=acknowledged,
-        since=_zoned(since, "since"),
-        until=_zoned(until, "until"),
+        since=zoned(since, "since"),
+        until=zoned(until, "until"),
     )
     if seen.is_now:
         ids, following = seen.here.live.board.page(wanted, limit, cursor)
@@ -87,13 +86,6 @@ def _past(seen: View, wanted: Wanted, limit: int) -> list[Feature]:
     pairs: list[tuple[Entry, Feature]] = [(entry_of(record), record) for record in seen.find("alarm")]
     chosen = sorted((pair for pair in pairs if wanted.admits(pair[0])), key=lambda pair: pair[0].urgency)
     return [record for _, record in chosen[:limit]]
-
-
-def _zoned(text: str | None, parameter: str) -> Any:
-    found = moment(text, parameter)
-    if found is not None and found.tzinfo is None:
-        raise BadInput("query.time", f"{parameter} has no time zone.", "Add Z or +08:00.", parameter=parameter)
-    return found
 
 
 @router.get("/v1/alarms/summary")

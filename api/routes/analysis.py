@@ -1,7 +1,7 @@
 """Who is inside, where it is dense, what occurs how often."""
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.analysis.inside import inside
 from api.analysis.walks import position_of
 from api.finding import place_key
-from api.parameters import area_of, moment, pairs
+from api.parameters import area_of, pairs, zoned
 from api.routes.query import Filters, Within
 from api.state import Here, Services
 from api.view import Seen, View
@@ -152,8 +152,8 @@ def _raised(
     Raises:
         BadInput: ``statistics.too_many`` when more happened than is counted at once.
     """
-    until = _zoned(end, last) or here.clock()
-    since = _zoned(start, first) or until - _FORTNIGHT
+    until = zoned(end, last) or here.clock()
+    since = zoned(start, first) or until - _FORTNIGHT
     Query(layers=("alarm",), during=(since, until))  # refuses what ends before it begins
     events, after = [], 0
     while page := here.store.events(after, _PAGE, KINDS, start=since):
@@ -167,13 +167,6 @@ def _raised(
                 parameter=first,
             )
     return occurrences(events, since, until)
-
-
-def _zoned(text: str | None, parameter: str) -> datetime | None:
-    found = moment(text, parameter)
-    if found is not None and found.tzinfo is None:
-        raise BadInput("query.time", f"{parameter} has no time zone.", "Add Z or +08:00.", parameter=parameter)
-    return found
 
 
 def _within(found: list[Occurrence], key: str | None) -> list[Occurrence]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -13,7 +13,7 @@ from pydantic import Field
 from api.bounded import BoundedRoute
 from api.finding import place_key
 from api.incident_pages import cap_of, incident, name_of, page_of
-from api.parameters import box, integers, moment, words
+from api.parameters import box, integers, words, zoned
 from api.reporting import Body, By, Where, filed_by
 from api.state import Here, Services
 from api.view import Present, Seen, View
@@ -195,8 +195,8 @@ def statistics(
     split: Annotated[str | None, Parameter(description="Compare what was before with what is after it.")] = None,
 ) -> dict[str, Any]:
     """Return figures of the incidents reported in a time; the last 30 days when none is named (D 三(二)1.5))."""
-    end = _zoned(until, "until") or seen.at or seen.here.clock()
-    span = Span(_zoned(since, "since") or end - _DEFAULT_SPAN, end)
+    end = zoned(until, "until") or seen.at or seen.here.clock()
+    span = Span(zoned(since, "since") or end - _DEFAULT_SPAN, end)
     question = seen.query(
         LAYER,
         where=Every(_conditions(classes, levels, sources, grid, utc(span.start), utc(span.end))),
@@ -206,7 +206,7 @@ def statistics(
         limit=1,
     )
     records = _bounded(seen, replace(question, at=None))
-    compared = _zoned(split, "split")
+    compared = zoned(split, "split")
     told = {"since": span.start.isoformat(), "until": span.end.isoformat(), **figures(records, span, step)}
     return told if compared is None else {**told, "compared": before_and_after(records, span, compared)}
 
@@ -365,7 +365,7 @@ def _conditions(
 
 
 def _after(name: str, text: str | None, parameter: str) -> tuple[Compare, ...]:
-    at = _zoned(text, parameter)
+    at = zoned(text, parameter)
     return () if at is None else (Compare(Property(name, "string", column=False), ">=", utc(at)),)
 
 
@@ -386,10 +386,3 @@ def _states(text: str) -> tuple[str, ...]:
             "request.parameter", f"state={text!r:.60} is none.", f"Use {', '.join(STATES)}.", parameter="state"
         )
     return chosen
-
-
-def _zoned(text: str | None, parameter: str) -> datetime | None:
-    found = moment(text, parameter)
-    if found is not None and found.tzinfo is None:
-        raise BadInput("query.time", f"{parameter} has no time zone.", "Add Z or +08:00.", parameter=parameter)
-    return found

@@ -147,7 +147,7 @@ def report(service, device, result, minutes, seq):
 
 
 def test_alarms_are_counted_as_often_as_they_were_raised_and_beside_an_earlier_time(serving_at):
-    with serving_at() as service:
+    with serving_at(clock=lambda: NOON + timedelta(days=3)) as service:
         device = {"device_type": "smoke_detector", "family": "fire"}
         service.put(
             thing("building", LEFT, BOXES[0], LEFT, name="1幢"),

@@ -116,7 +116,7 @@ def test_an_observation_entity_is_created_once_and_named(live):
     assert live.client.post("/sta/v1.1/Observations", json=entity(3)).json()["code"] == "sensorthings.datastream"
     wrong = {**linked, "result": "warm"}
     assert (
-        live.client.post("/sta/v1.1/Observations", json={**wrong, "parameters": {"source_seq": 9}}).status_code == 422
+        live.client.post("/sta/v1.1/Observations", json={**wrong, "parameters": {"source_seq": 9}}).status_code == 400
     )
 
 
