@@ -29,6 +29,8 @@ def test_the_agreed_layers_are_all_declared():
         *("placement", "mapping_profile", "alarm_watch", "device_status", "device_key", "envelope"),
         *("incident", "incident_report", "incident_follow", "incident_call", "emergency_plan"),
         *("patrol", "patrol_route"),
+        *("application", "application_token", "application_use"),
+        *("subscription", "subscription_position", "dead_letter"),
         *("command", "linkage_rule", "linkage_watch"),
     }
 
