@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from api.secrets import Secrets
 from gis.errors import LifangError
@@ -75,11 +77,11 @@ class Live:
         waited_s = 0.0
         while True:
             for tick in (self.duty.tick, self.linkage.tick, self.commands.tick):
-                await _quietly(tick)
+                await quietly(tick)
             if waited_s >= PRESENCE_EVERY_S:
                 waited_s = 0.0
-                await _quietly(self.watchman.tick)
-                await _quietly(self.patrols.tick)
+                await quietly(self.watchman.tick)
+                await quietly(self.patrols.tick)
             await asyncio.sleep(ALARMS_EVERY_S)
             waited_s += ALARMS_EVERY_S
 
@@ -110,11 +112,13 @@ def live_part(
     )
 
 
-async def _quietly(tick: Callable[[], object]) -> None:
-    """Do one round; what the store refuses now is tried again in the next."""
+async def quietly(tick: Callable[[], "Future[Any] | None"]) -> None:
+    """Do one round; what the store refuses now, and what fails, is told in the log and tried again in the next."""
     try:
         done = await asyncio.to_thread(tick)
         if done is not None:
-            await asyncio.wrap_future(done)  # type: ignore[arg-type]
+            await asyncio.wrap_future(done)
     except LifangError as error:
         _log.warning("%s", error)
+    except Exception:  # noqa: BLE001 - one fault must not stop time for everything else
+        _log.exception("a round failed")

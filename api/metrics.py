@@ -51,6 +51,7 @@ class _Figures(Collector):
         alarms.add_metric(["active"], self._here.live.board.count(Wanted(state="active")))
         alarms.add_metric(["standing"], self._here.live.board.count(Wanted(state="standing")))
         yield alarms
+        yield _counter("lifang_alarms_unread", "Alarms left off the list: they say too little.", self._unread())
 
     def _store(self) -> Iterator[Metric]:
         yield _gauge("lifang_log_seq", "Number of the newest event; its growth is what the twin takes in.", self._seq())
@@ -61,6 +62,9 @@ class _Figures(Collector):
         yield jobs
         leads = self._here.lease.held()
         yield _gauge("lifang_leads", "1 in the process that lets time pass for alarms and devices.", int(leads))
+
+    def _unread(self) -> int:
+        return self._here.live.board.unread
 
     def _seq(self) -> int:
         return self._here.store.last_seq()

@@ -83,7 +83,8 @@ def alarms(
 
 def _past(seen: View, wanted: Wanted, limit: int) -> list[Feature]:
     """Return what stood at another moment; history is read, not kept on the board."""
-    pairs: list[tuple[Entry, Feature]] = [(entry_of(record), record) for record in seen.find("alarm")]
+    read = ((entry_of(record), record) for record in seen.find("alarm"))
+    pairs: list[tuple[Entry, Feature]] = [(entry, record) for entry, record in read if entry is not None]
     chosen = sorted((pair for pair in pairs if wanted.admits(pair[0])), key=lambda pair: pair[0].urgency)
     return [record for _, record in chosen[:limit]]
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import threading
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
@@ -19,6 +20,8 @@ from twin.spacecode import building_of
 from twin.store import Store
 
 _BATCH = 1000
+_TOO_LITTLE = (KeyError, TypeError, ValueError, AttributeError)
+_log = logging.getLogger(__name__)
 
 State = Literal["open", "active", "shelved", "standing"]
 By = Literal["community", "building", "unit", "storey", "type", "severity"]
@@ -107,9 +110,13 @@ class Board:
 
     Args:
         store: Where alarms live. What is on the board is also there; the board only saves the asking.
+
+    Attributes:
+        unread: How many events and records of alarms were left off because they say too little; each is in the log.
     """
 
     def __init__(self, store: Store) -> None:
+        self.unread = 0
         self._store = store
         self._lock = threading.Lock()
         self._position = -1
@@ -178,15 +185,25 @@ class Board:
         while self._position < last:
             events = self._store.events(self._position, _BATCH, KINDS)
             for event in events:
-                self._take(_entry(event.community, event.body))
+                self._read(f"event {event.seq}", event.community, event.body)
             newest = events[-1].seq if events else 0
             self._position = newest if len(events) == _BATCH else max(last, newest)
 
     def _load(self) -> None:
         position = self._store.last_seq()
         for record in self._store.find(Query(layers=("alarm",))).features:
-            self._take(entry_of(record))
+            self._read(f"record {record.id}", record.community, _body(record))
         self._position = position
+
+    def _read(self, what: str, community: str, body: Mapping[str, Any]) -> None:
+        """Take what is said of an alarm; what another program wrote without the facts of one holds up no other."""
+        try:
+            entry = _entry(community, body)
+        except _TOO_LITTLE as error:
+            self.unread += 1
+            _log.warning("alarm %s is left off the board: %s: %s", what, type(error).__name__, error)
+        else:
+            self._take(entry)
 
     def _take(self, entry: Entry) -> None:
         known = self._entries.pop(entry.id, None)
@@ -200,9 +217,16 @@ class Board:
                 self._due[entry.id] = entry.due
 
 
-def entry_of(record: Feature) -> Entry:
-    """Return what the board knows of a record of the ``alarm`` layer."""
-    return _entry(record.community, {**record.attributes, "id": record.id, "place": record.place})
+def entry_of(record: Feature) -> Entry | None:
+    """Return what the board knows of a record of the ``alarm`` layer; ``None`` when it says too little."""
+    try:
+        return _entry(record.community, _body(record))
+    except _TOO_LITTLE:
+        return None
+
+
+def _body(record: Feature) -> dict[str, Any]:
+    return {**record.attributes, "id": record.id, "place": record.place}
 
 
 def _entry(community: str, body: Mapping[str, Any]) -> Entry:
@@ -211,9 +235,9 @@ def _entry(community: str, body: Mapping[str, Any]) -> Entry:
         community=community,
         device=body["device"],
         type=body["type"],
-        severity=body["severity"],
-        active=body["active"],
-        acknowledged=body["acknowledged"],
+        severity=int(body["severity"]),
+        active=bool(body["active"]),
+        acknowledged=bool(body["acknowledged"]),
         shelved=body.get("shelved_until") is not None,
         silence=body.get("cause") == "silence",
         place=body["place"],

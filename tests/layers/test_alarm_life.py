@@ -8,6 +8,8 @@ import pytest
 from gis.errors import Conflict, NotFound
 from layers.alarm.board import Wanted
 from tests.layers.conftest import BUILDING, NOON
+from twin.feature import Feature
+from twin.store import NewEvent
 
 FIRE, EBIKE = "S-1:fire_smoke", "E-1:ebike_in_elevator"
 
@@ -191,3 +193,26 @@ def test_the_board_pages_by_urgency_and_a_second_board_reads_the_same_from_the_s
     (row,) = community.board.summary("building", Wanted())
     assert (row["key"], row["worst"], row["count"], row["unacknowledged"]) == (BUILDING, 1, 4, 3)
     assert row["severities"] == {"1": 2, "3": 1, "4": 1}
+
+
+def test_an_alarm_that_says_too_little_is_counted_and_holds_up_no_other(community, caplog):
+    said = ({}, {"id": "x", "severity": "worst"}, {"id": "y", "severity": 1, "device": 7})
+    half = Feature(layer="alarm", id="half", community="c1", attributes={"device": "S-1"})
+    community.put(half)
+    assert community.board.count(Wanted()) == 0
+    for number, body in enumerate(said):
+        told = NewEvent(
+            kind="alarm",
+            community="c1",
+            subject="x",
+            source="elsewhere",
+            source_seq=str(number),
+            occurred_at=community.now,
+            body=body,
+        )
+        community.store.write(lambda tx, told=told: tx.append(told)).result()
+    community.say("S-1", "fire_smoke", True)
+    assert community.board.page(Wanted(), 10) == ([FIRE], None)
+    assert community.board.unread == 4
+    assert [record.args[0].partition(" ")[0] for record in caplog.records] == ["record", "event", "event", "event"]
+    community.tick()
