@@ -28,11 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from layers.catalogue import load_catalogue
 from twin.access import Access
 from twin.embedded import EmbeddedStore
-from twin.embedded.gpkg import encode_geometry
-from twin.embedded.rows import COLUMNS, box, degree_box, to_text
+from twin.embedded.rows import COLUMNS, boxes_of, degree_box, rows_of
 from twin.feature import Feature
 from twin.query import Query
-from twin.versions import stated
+from twin.versions import Version, stated
 
 PLACES = int(os.environ.get("LIFANG_BENCH_PLACES", "1000000"))
 PER_COMMUNITY = 1000
@@ -206,19 +205,19 @@ def chunks(size: int = 20_000) -> Iterator[list[Feature]]:
 def fill_embedded(path: Path) -> None:
     """Write the rows as the store would, in bulk; the rate of single puts is measured apart."""
     EmbeddedStore(path, load_catalogue()).close()
-    names = COLUMNS.replace("superseded_at, geom", "geom")
-    marks = ", ".join("?" * (names.count(",") + 1))
+    marks = ", ".join("?" * (COLUMNS.count(",") + 1))
     with closing(sqlite3.connect(path)) as connection, connection:
-        fid = 0
+        first = 1
         for features in chunks():
-            rows, boxes = [], []
-            for one in features:
-                fid += 1
-                since = to_text(SINCE)
-                rows.append((fid, *columns_of(one, since, encode_geometry(one.geometry))))
-                boxes.append((fid, *box(one)))
-            connection.executemany(f"INSERT INTO feature (fid, {names}) VALUES (?, {marks})", rows)
-            connection.executemany("INSERT INTO feature_box VALUES (?,?,?,?,?,?,?,?,?)", boxes)
+            fids = range(first, first + len(features))
+            first += len(features)
+            versions = [Version(one, SINCE, None) for one in features]
+            shapes = np.array([one.geometry for one in features], dtype=object)
+            rows = rows_of(fids, versions, shapes, SINCE)
+            connection.executemany(f"INSERT INTO feature (fid, {COLUMNS}) VALUES (?, {marks})", rows)
+            connection.executemany(
+                "INSERT INTO feature_box VALUES (?,?,?,?,?,?,?,?,?)", boxes_of(fids, versions, shapes)
+            )
         connection.execute("INSERT INTO layer_version VALUES ('building', 1), ('space', 1)")
 
 
