@@ -39,10 +39,10 @@ CONFORMS_TO = (
     f"{_FEATURES}-4/1.0/conf/create-replace-delete",
     f"{_FEATURES}-4/1.0/conf/update",
     f"{_FEATURES}-4/1.0/conf/features",
-    f"{_FEATURES}-4/1.0/conf/optimistic-locking",
+    f"{_FEATURES}-4/1.0/conf/optimistic-locking-etags",
     *(
         f"{_TILES}/{name}"
-        for name in ("core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets", "mvt")
+        for name in ("core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets", "mvt", "oas30")
     ),
     *FG_CLASSES,
     f"{_CQL2}/cql2-text",
@@ -50,6 +50,7 @@ CONFORMS_TO = (
     f"{_CQL2}/basic-cql2",
     f"{_CQL2}/advanced-comparison-operators",
     f"{_CQL2}/basic-spatial-functions",
+    f"{_CQL2}/basic-spatial-functions-plus",
     f"{_CQL2}/temporal-functions",
 )
 

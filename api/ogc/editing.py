@@ -24,13 +24,13 @@ from twin.store import NewEvent, Transaction
 EVENT_SOURCE = "lifang:edit"
 MAX_BYTES = 4_000_000
 _PLACES = ("building", "unit", "storey", "space")
-_SHAPES = {
+SHAPES = {
     "polygon": {"Polygon", "MultiPolygon"},
     "line": {"LineString", "MultiLineString"},
     "point": {"Point", "MultiPoint"},
 }
-_WRITABLE = ("name", "z_min_m", "z_max_m")
-_KEPT = frozenset({"layer", "id", *COLUMNS}) - set(_WRITABLE)
+WRITABLE = ("name", "z_min_m", "z_max_m")
+KEPT = frozenset({"layer", "id", *COLUMNS}) - set(WRITABLE)
 """Members that the twin itself keeps: a client that hands back what it was given need not take them out."""
 
 
@@ -138,7 +138,7 @@ def _named(layer: Layer, properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_kept(layer: Layer, name: str) -> bool:
-    return name in _KEPT and layer.field(name) is None
+    return name in KEPT and layer.field(name) is None
 
 
 def _value(layer: Layer, name: str, value: Any) -> Any:
@@ -147,9 +147,9 @@ def _value(layer: Layer, name: str, value: Any) -> Any:
         return _typed(field, value)
     if name == "name" and field is None:
         return None if value is None else str(value)
-    if name in _WRITABLE and field is None:
+    if name in WRITABLE and field is None:
         return _height(name, value)
-    known = ", ".join([*_WRITABLE, *(one.name for one in layer.fields if one.grade in ("P0", "P1"))])
+    known = ", ".join([*WRITABLE, *(one.name for one in layer.fields if one.grade in ("P0", "P1"))])
     raise BadInput(
         "edit.unknown_field", f"{layer.name} has no property {name!r:.60} to write.", f"Use: {known}.", field=name
     )
@@ -179,7 +179,7 @@ def _shape(layer: Layer, literal: Any, crs: str) -> BaseGeometry | None:
         raise _bad_shape("The geometry cannot be read.") from error
     if shape is None or shape.is_empty or not shape.is_valid:
         raise _bad_shape(f"The geometry is not valid: {shapely.is_valid_reason(shape)}.")
-    allowed = _SHAPES.get(layer.geometry)
+    allowed = SHAPES.get(layer.geometry)
     if layer.geometry == "none" or (allowed is not None and shape.geom_type not in allowed):
         raise BadInput(
             "edit.wrong_shape",
@@ -284,7 +284,7 @@ def _stated(layer: Layer, before: Feature, edit: Edit, by: By) -> Feature:
     named = dict(edit.named)
     if layer.id_field is not None:
         named[layer.id_field] = before.id
-    columns = {name: named.pop(name) for name in _WRITABLE if name in named and _is_column(layer, name)}
+    columns = {name: named.pop(name) for name in WRITABLE if name in named and _is_column(layer, name)}
     attributes = {name: value for name, value in (dict(before.attributes) | named).items() if value is not None}
     return replace(
         before,
@@ -302,7 +302,7 @@ def _stated(layer: Layer, before: Feature, edit: Edit, by: By) -> Feature:
 def _is_column(layer: Layer, name: str) -> bool:
     """Tell whether a property is a feature's own: a name that is declared as a field and open is one as well."""
     field = layer.field(name)
-    return name in _WRITABLE and (field is None or name == "name")
+    return name in WRITABLE and (field is None or name == "name")
 
 
 def _check_whole(layer: Layer, feature: Feature) -> None:
