@@ -10,12 +10,12 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel, Field
 
 from api.alarms import alarm_messages
+from api.finding import place_key
 from api.parameters import integers, words, zoned
 from api.state import Here
 from api.view import Seen, View
 from layers.alarm.board import By, Entry, State, Wanted, entry_of
 from twin.feature import Feature
-from twin.spacecode import SpaceCode
 
 router = APIRouter(tags=["live"])
 
@@ -66,7 +66,7 @@ def alarms(
         state=state,
         types=frozenset(words(types)),
         severities=frozenset(integers(severity, "severity")),
-        within=None if place is None else SpaceCode.parse(place).key,
+        within=place_key(seen.here, place),
         device=device,
         acknowledged=acknowledged,
         since=zoned(since, "since"),
@@ -106,7 +106,7 @@ def summary(
         state="standing" if state == "open" else state,
         types=frozenset(words(types)),
         severities=frozenset(integers(severity, "severity")),
-        within=None if place is None else SpaceCode.parse(place).key,
+        within=place_key(here, place),
     )
     board = here.live.board
     counts = {name: board.count(replace(wanted, state=name)) for name in ("open", "active", "shelved")}

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from fastapi import Query as Parameter
 
+from api.finding import find_place
 from api.scores import scores, summary
 from api.view import Seen
-from gis.errors import BadInput, NotFound
-from twin.spacecode import SpaceCode, building_of
+from gis.errors import NotFound
+from twin.spacecode import building_of
 
 router = APIRouter(tags=["places"])
 
@@ -16,12 +17,7 @@ router = APIRouter(tags=["places"])
 @router.get("/v1/places/{code}/health")
 def health(seen: Seen, code: str) -> dict[str, Any]:
     """Return the health score (0 to 100) of the building that the code names or lies in, each loss with its cure."""
-    try:
-        key = building_of(SpaceCode.parse(code).key)
-    except BadInput as error:
-        raise NotFound(
-            "place.unknown", f"{code!r} is no space code ({error.message}).", error.cure, value=code
-        ) from error
+    key = building_of(find_place(seen, code).id)
     found = scores(seen.find, seen.here.store, building=key)
     if not found:
         raise NotFound(
