@@ -118,10 +118,22 @@ def postgres():
 _SCHEMAS = count()
 
 
+@pytest.fixture(scope="session")
+def new_database(postgres):
+    """Return a function that opens an empty schema of its own, as a context; what it gives is the address."""
+
+    @contextmanager
+    def opened():
+        schema = f"twin{next(_SCHEMAS)}"
+        postgres.execute(f"CREATE SCHEMA {schema} AUTHORIZATION twin")
+        yield postgres.url(options=f"-csearch_path%3D{schema},public")
+        postgres.execute(f"DROP SCHEMA {schema} CASCADE")
+
+    return opened
+
+
 @pytest.fixture
-def database(postgres):
+def database(new_database):
     """Address of an empty schema of its own."""
-    schema = f"twin{next(_SCHEMAS)}"
-    postgres.execute(f"CREATE SCHEMA {schema} AUTHORIZATION twin")
-    yield postgres.url(options=f"-csearch_path%3D{schema},public")
-    postgres.execute(f"DROP SCHEMA {schema} CASCADE")
+    with new_database() as address:
+        yield address

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +18,13 @@ from layers.catalogue import load_catalogue
 from layers.device.types import load_device_types
 from twin.declaration import Catalogue
 from twin.embedded import EmbeddedStore
+from twin.store import Store
 
 
 class Service:
     """A running service: its store, and a client that speaks to it."""
 
-    def __init__(self, store: EmbeddedStore, url: str, app: FastAPI) -> None:
+    def __init__(self, store: Store, url: str, app: FastAPI) -> None:
         self.store = store
         self.app = app
         self.url = url
@@ -34,9 +35,11 @@ class Service:
 
 
 @contextmanager
-def serving(path: Path, catalogue: Catalogue | None = None, **given) -> Iterator[Service]:
+def serving(
+    path: Path, catalogue: Catalogue | None = None, opening: Callable[..., Store] = EmbeddedStore, **given
+) -> Iterator[Service]:
     catalogue = catalogue or load_catalogue()
-    store = EmbeddedStore(path, catalogue)
+    store = opening(path, catalogue)
     jobs = Jobs(store, catalogue, path.with_suffix(".imports"), lambda: datetime.now(UTC), limit_bytes=1024**2)
     app = create_app(store, catalogue, load_device_types(), public_origin="http://127.0.0.1", jobs=jobs, **given)
     server = uvicorn.Server(
@@ -68,3 +71,23 @@ def service(tmp_path):
 def serving_at(tmp_path_factory):
     """Return a function that opens a service on an empty store of its own."""
     return lambda catalogue=None, **given: serving(tmp_path_factory.mktemp("twin") / "twin.gpkg", catalogue, **given)
+
+
+@pytest.fixture(scope="module", params=["embedded", "postgis"])
+def serving_on(request, tmp_path_factory):
+    """Return a function that opens a service on an empty store of its own: of each kind in turn."""
+    if request.param == "embedded":
+        return request.getfixturevalue("serving_at")
+    new_database = request.getfixturevalue("new_database")
+    from twin.postgis import PostgisStore
+
+    @contextmanager
+    def opened(catalogue=None, **given):
+        path = tmp_path_factory.mktemp("twin") / "twin"
+        with (
+            new_database() as url,
+            serving(path, catalogue, lambda _path, known: PostgisStore(url, known), **given) as running,
+        ):
+            yield running
+
+    return opened

@@ -34,10 +34,10 @@ HOUSES = [house(n) for n in range(12)]
 
 
 @pytest.fixture(scope="module")
-def ogc(serving_at):
+def ogc(serving_on):
     from api.ogc.catalogue import Publisher
 
-    with serving_at(publisher=Publisher("社区数据办 0571-1", "CC-BY-4.0")) as service:
+    with serving_on(publisher=Publisher("社区数据办 0571-1", "CC-BY-4.0")) as service:
         number = {"hydrant_no": "X1"}
         point = shapely.Point(120.15, 30.28)
         service.put(
@@ -157,8 +157,8 @@ def test_too_many_features_are_not_sorted(ogc, monkeypatch):
 # --- numbers no encoder likes ---------------------------------------------------------------------------------------
 
 
-def test_whole_numbers_of_any_size_leave_as_they_came(serving_at):
-    with serving_at() as service:
+def test_whole_numbers_of_any_size_leave_as_they_came(serving_on):
+    with serving_on() as service:
         huge = {"storey_count": 2**70}
         service.put(Feature(layer="building", id="B", community="c1", geometry=shapely.Point(1, 2), attributes=huge))
         body = service.client.get("/ogc/collections/building/items").json()

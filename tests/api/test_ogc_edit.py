@@ -1,12 +1,15 @@
 """Editing over HTTP, by the abstract tests of OGC API Features Part 4 (20-002)."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import shapely
 from shapely.geometry import mapping
 
 from twin.feature import Feature
+from twin.query import Query
 
 GEOJSON = {"content-type": "application/geo+json"}
 PATCH = {"content-type": "application/merge-patch+json"}
@@ -21,20 +24,33 @@ def hydrant(number="X1", at=(120.15, 30.28, 4.5), **properties):
     }
 
 
+@pytest.fixture(scope="module")
+def running(serving_on):
+    with serving_on() as service:
+        service.put(*PLACES)
+        yield service
+
+
 @pytest.fixture
-def editing(service):
-    service.put(
-        Feature(layer="community", id="c1", community="c1", geometry=shapely.box(120.1, 30.2, 120.2, 30.3)),
-        Feature(
-            layer="building",
-            id="B-1",
-            community="c1",
-            geometry=shapely.box(120.1499, 30.2799, 120.1501, 30.2801),
-            z_min_m=0.0,
-            z_max_m=20.0,
-        ),
-    )
-    return service
+def editing(running):
+    """A service without hydrants and facilities; those of the tests before have ended, and stay as history."""
+    for layer in ("hydrant", "facility"):
+        for one in running.store.find(Query(layers=(layer,), limit=100)).features:
+            running.client.delete(f"/ogc/collections/{layer}/items/{one.id}")
+    return running
+
+
+PLACES = (
+    Feature(layer="community", id="c1", community="c1", geometry=shapely.box(120.1, 30.2, 120.2, 30.3)),
+    Feature(
+        layer="building",
+        id="B-1",
+        community="c1",
+        geometry=shapely.box(120.1499, 30.2799, 120.1501, 30.2801),
+        z_min_m=0.0,
+        z_max_m=20.0,
+    ),
+)
 
 
 def post(service, body, **more):
@@ -43,16 +59,16 @@ def post(service, body, **more):
 
 
 def test_conf_create_replace_delete_insert_a_feature_is_created_and_found(editing):
-    made = post(editing, hydrant(), headers={"lifang-by": "li.si"})
+    made = post(editing, hydrant("X10"), headers={"lifang-by": "li.si"})
     assert made.status_code == 201, made.text
     there = editing.client.get(made.headers["location"])
     assert there.json()["properties"]["pressure_mpa"] == 0.3
     assert there.headers["etag"] == made.headers["etag"]
-    (version,) = editing.store.history("hydrant", "X1")
+    (version,) = editing.store.history("hydrant", "X10")
     assert (version.source, version.community, version.z_min_m) == ("edit:li.si", "c1", 4.5)
     assert version.place == "B-1"
     assert not version.geometry.has_z
-    event = editing.store.events(0, 10, kinds=["change"])[-1]
+    event = editing.store.events(0, 10_000, kinds=["change"])[-1]
     assert (event.body["layers"], event.body["by"]) == (["hydrant"], "li.si")
 
 
@@ -66,11 +82,11 @@ def test_an_id_that_nobody_gave_is_given_by_the_twin_and_one_that_is_taken_is_re
 
 
 def test_conf_create_replace_delete_replace_every_edit_is_a_version(editing):
-    post(editing, hydrant(name="老名"))
-    answer = editing.client.put(f"{ITEMS}/X1", json=hydrant(pressure_mpa=0.5), headers=GEOJSON)
+    post(editing, hydrant("X11", name="老名"))
+    answer = editing.client.put(f"{ITEMS}/X11", json=hydrant("X11", pressure_mpa=0.5), headers=GEOJSON)
     assert answer.status_code == 200, answer.text
     assert (answer.json()["properties"]["pressure_mpa"], answer.json()["properties"]["name"]) == (0.5, None)
-    now = [version for version in editing.store.history("hydrant", "X1") if version.superseded_at is None]
+    now = [version for version in editing.store.history("hydrant", "X11") if version.superseded_at is None]
     assert [(version.name, version.valid_to is None) for version in now] == [("老名", False), (None, True)]
     assert editing.client.put(f"{ITEMS}/X9", json=hydrant("X9"), headers=GEOJSON).status_code == 404
 
@@ -88,12 +104,13 @@ def test_conf_update_a_merge_patch_changes_what_it_names_and_null_forgets(editin
 
 
 def test_conf_create_replace_delete_delete_ends_a_feature_and_keeps_its_history(editing):
-    post(editing, hydrant())
-    assert editing.client.delete(f"{ITEMS}/X1").status_code == 204
-    assert editing.client.get(f"{ITEMS}/X1").status_code == 404
-    assert editing.client.delete(f"{ITEMS}/X1").status_code == 404
-    assert editing.store.history("hydrant", "X1")[-1].valid_to is not None
-    assert editing.client.get(f"{ITEMS}?datetime=../..").json()["numberMatched"] == 1
+    post(editing, hydrant("X12"))
+    assert editing.client.delete(f"{ITEMS}/X12").status_code == 204
+    assert editing.client.get(f"{ITEMS}/X12").status_code == 404
+    assert editing.client.delete(f"{ITEMS}/X12").status_code == 404
+    assert editing.store.history("hydrant", "X12")[-1].valid_to is not None
+    ever = editing.client.get(f"{ITEMS}?datetime=../..").json()["features"]
+    assert [one["id"] for one in ever].count("X12") == 1
 
 
 def test_conf_optimistic_locking_etags_an_edit_of_an_older_version_is_refused(editing):
@@ -108,6 +125,40 @@ def test_conf_optimistic_locking_etags_an_edit_of_an_older_version_is_refused(ed
         answer = send()
         assert (answer.status_code, answer.json()["code"]) == (412, "edit.outdated")
     assert editing.client.delete(f"{ITEMS}/X1", headers={"if-match": second.headers["etag"]}).status_code == 204
+
+
+def both_at_once(*sends):
+    """Status codes of requests that start together."""
+    start = Barrier(len(sends))
+
+    def run(send):
+        start.wait()
+        return send().status_code
+
+    with ThreadPoolExecutor(len(sends)) as pool:
+        return sorted(pool.map(run, sends))
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_of_two_writers_at_once_one_is_refused_and_nothing_is_lost(editing, round_):
+    number = f"X2{round_}"
+    made = both_at_once(*[lambda: post(editing, hydrant(number))] * 2)
+    assert made == [201, 409]
+    url, tag = f"{ITEMS}/{number}", editing.client.get(f"{ITEMS}/{number}").headers["etag"]
+
+    def put(name):
+        return editing.client.put(url, json=hydrant(number, name=name), headers=GEOJSON | {"if-match": tag})
+
+    def patch():
+        return editing.client.patch(url, json={"properties": {"name": "丙"}}, headers=PATCH | {"if-match": tag})
+
+    assert both_at_once(lambda: put("甲"), patch) == [200, 412]
+    assert len([one for one in editing.store.history("hydrant", number) if one.superseded_at is None]) == 2
+    now = editing.client.get(url)
+    assert now.json()["properties"]["name"] in ("甲", "丙")
+    tag = now.headers["etag"]
+    ended = both_at_once(lambda: editing.client.delete(url, headers={"if-match": tag}), lambda: put("乙"))
+    assert ended in ([200, 412], [204, 404])
 
 
 def test_what_a_client_was_given_it_may_hand_back(editing):

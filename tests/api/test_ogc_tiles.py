@@ -34,8 +34,8 @@ HOUSES = [house(n) for n in range(100)]
 
 
 @pytest.fixture(scope="module")
-def tiles(serving_at):
-    with serving_at() as service:
+def tiles(serving_on):
+    with serving_on() as service:
         secret = {"device_type": "smoke_detector", "device_secret": "s3cret"}
         personal = {"facility_no": "F-1", "maintainer": "王某"}
         at = shapely.Point(120.1502, 30.2801)
@@ -112,8 +112,8 @@ def test_personal_fields_and_secrets_are_in_no_tile(tiles):
     assert "王某".encode() not in content
 
 
-def test_an_unchanged_layer_is_not_sent_again_and_a_changed_one_is(serving_at):
-    with serving_at() as service:
+def test_an_unchanged_layer_is_not_sent_again_and_a_changed_one_is(serving_on):
+    with serving_on() as service:
         service.put(house(0))
         tile = Tile.holding(120.1501, 30.2801, 16)
         first = get(service, path(tile))
