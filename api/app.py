@@ -17,6 +17,7 @@ from api.gateway.part import gateway_part
 from api.hub import Hub
 from api.incidents import incidents_part
 from api.jobs import Jobs
+from api.keeping import Keeping
 from api.lease import Lease, while_leading
 from api.live import LiveOptions, live_part
 from api.ogc import catalogue_routes, edit_routes, tile_routes
@@ -64,6 +65,7 @@ from api.webhooks.options import WebhookOptions
 from api.webhooks.worker import Webhooks
 from dashboard import panel_app
 from layers.device.types import DeviceType
+from layers.retention import Retention
 from twin.access import Access
 from twin.declaration import Catalogue
 from twin.store import Store
@@ -87,6 +89,7 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
     gateway: GatewayOptions | None = None,
     lease: Lease | None = None,
     webhooks: WebhookOptions | None = None,
+    keeping: Retention | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """Return the API with the cockpit mounted.
@@ -99,6 +102,7 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         live: What the installation decides about its devices.
         publisher: Who answers for the data; shown in the catalogue.
         webhooks: What it decides about its webhooks.
+        keeping: How long what is kept; ``None``: for good, unless somebody calls ``lifang retention``.
         mqtt: The broker whose messages are taken; ``None``: no broker.
         jobs: Takes uploads; the application starts and stops it. ``None`` takes none.
         gateway: What the installation decides about its callers.
@@ -126,6 +130,8 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         running += [
             asyncio.create_task(while_leading(leading, part.run)) for part in (live_parts, incident_parts, hooks)
         ]
+        if keeping is not None:
+            running.append(asyncio.create_task(while_leading(leading, Keeping(store, keeping, clock).run)))
         await asyncio.to_thread(uploads.start)
         if broker is not None:
             outbox = Outbox(store, live_parts.commands, broker)

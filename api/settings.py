@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     )
     webhooks_inside: bool = Field(default=True, description="Webhooks may lead to private and loopback addresses.")
     sample: Path = Field(Path(".lifang/sample"), description="Folder of the generated sample community.")
+    retention: Path | None = Field(
+        None,
+        description="Policy in YAML of how long what is kept, applied once a day; `standard` is the product's own. "
+        "Nothing is removed while it is unset.",
+    )
 
 
 def spool_of(chosen: Settings) -> Path:

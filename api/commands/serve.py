@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.commands.common import Progress, add_store, opened, settings
+from api.commands.retention import policy_of
 from api.settings import Settings, keys_of, photos_of, spool_of
 from gis.errors import BadInput, Unavailable
 from layers.device.types import load_device_types
@@ -188,6 +189,7 @@ def server_for(store: "Store", catalogue: "Catalogue", chosen: Settings, progres
         gateway=_gateway(chosen),
         lease=Lease(None if isinstance(chosen.store, Path) else chosen.store),
         mqtt=_mqtt(chosen),
+        keeping=None if chosen.retention is None else policy_of(chosen.retention),
     )
 
     class _Server(uvicorn.Server):
