@@ -1,4 +1,5 @@
 import { placeAbove, standsIn } from "./codes.js";
+import { isFresh } from "./movers.js";
 import { CHOSEN, GROUND, SEVERITIES, SILENT, classOf, legendEntry, mix, quantiles, ramp, rgb } from "./palette.js";
 
 const PLAN_CUT_M = 1.2; // rooms of the shown storey are cut at table height, as on a floor plan
@@ -25,7 +26,7 @@ export function buildLayers(view) {
     const pack = layer.name === INTERIOR ? view.rooms : view.packs.get(layer.name);
     return pack ? drawLayer(layer, pack, view) : [];
   });
-  return [...drawn, ...outlines(view)];
+  return [...drawn, ...outlines(view), ...(view.visible.has("device") ? movers(view) : [])];
 }
 
 function drawLayer(layer, pack, view) {
@@ -311,6 +312,31 @@ function deviceRows(pack, view, silent) {
   return once(pack, `on ${view.building}/${view.storey}`, () =>
     here.filter((row) => pack.arrays.storey[row.feature] === view.storey),
   );
+}
+
+/** What moves: a ringed dot where it was last heard, hollow when that is long ago. */
+function movers(view) {
+  const layer = view.scene.layers.find((each) => each.name === "device");
+  const colorOf = ({ family }) => rgb(layer.style.legend.find((entry) => entry.value === family)?.color ?? SILENT);
+  const now = Date.now();
+  const fresh = (mover) => isFresh(mover, now);
+  return [
+    new deck.ScatterplotLayer({
+      id: "movers",
+      data: [...view.movers.values()],
+      pickable: true,
+      radiusUnits: "pixels",
+      stroked: true,
+      lineWidthUnits: "pixels",
+      getLineWidth: 2,
+      getRadius: 8,
+      getPosition: (mover) => mover.position,
+      getFillColor: (mover) => (fresh(mover) ? colorOf(mover) : [...GROUND, 160]),
+      getLineColor: (mover) => (fresh(mover) ? CHOSEN : rgb(SILENT)),
+      billboard: true,
+      parameters: FLAT,
+    }),
+  ];
 }
 
 /** White lines around the top of what is chosen; around a building's foot too. */

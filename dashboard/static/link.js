@@ -1,4 +1,4 @@
-/** What a shared address restores: #map=lon,lat,zoom,pitch,bearing,z&code=…&storey=…&lang=… */
+/** What a shared address restores: #map=lon,lat,zoom,pitch,bearing,z&code=…&event=…&storey=…&lang=… */
 export function readLink(hash = location.hash) {
   const given = new URLSearchParams(hash.slice(1));
   const numbers = (given.get("map") ?? "").split(",").map(Number);
@@ -16,12 +16,13 @@ export function readLink(hash = location.hash) {
           }
         : null,
     code: given.get("code"),
+    event: given.get("event"),
     storey: Number.isNaN(storey) ? null : storey,
     language: given.get("lang"),
   };
 }
 
-export function writeLink({ camera, code, storey, language }) {
+export function writeLink({ camera, code, event, storey, language }) {
   const { longitude, latitude, zoom, pitch, bearing, position } = camera;
   const map = [
     longitude.toFixed(6),
@@ -34,6 +35,7 @@ export function writeLink({ camera, code, storey, language }) {
   const parts = [
     `map=${map}`,
     code && `code=${encodeURIComponent(code)}`,
+    event && `event=${encodeURIComponent(event)}`,
     storey !== null && `storey=${storey}`,
     `lang=${language}`,
   ];

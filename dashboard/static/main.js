@@ -29,7 +29,7 @@ export async function start(container, { onSelect = () => {}, watch = () => {} }
   watch((code) => code && code !== app.state.chosen?.id && acts.goToPlace(code));
   if (!(await firstLoad(app))) return null;
   await restore(app, acts, link);
-  const handle = { state: app.state, map: app.map, choose: acts.goToPlace, locate: acts.locate };
+  const handle = { state: app.state, map: app.map, choose: acts.goToPlace, locate: acts.locate, rows: acts.eventRows };
   app.page.root.cockpit = handle;
   app.page.root.dataset.ready = "true";
   return handle;
@@ -105,6 +105,10 @@ function connect(app, acts, views) {
     h: acts.toggleHeat,
     l: nextLanguage,
     0: () => acts.home(),
+    j: () => acts.stepEvent(1),
+    k: () => acts.stepEvent(-1),
+    a: () => acts.acknowledge(),
+    Enter: acts.openCurrent,
     Escape: () => (page.dialog.open ? page.dialog.close() : acts.clear()),
     "?": help,
   });
@@ -125,7 +129,8 @@ async function firstLoad({ model, store, words }) {
 async function restore({ state, store, map, words }, acts, link) {
   if (!state.scene.bounds) store.set({ notice: words.t("map.empty") });
   acts.home({ animate: false });
-  if (link.code)
+  if (link.event) void acts.goToKey(link.event, { keepCamera: Boolean(link.camera), animate: false });
+  else if (link.code)
     await acts.goToPlace(link.code, { storey: link.storey, keepCamera: Boolean(link.camera), animate: false });
   if (link.camera) map?.look(link.camera, { animate: false });
 }

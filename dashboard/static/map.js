@@ -81,6 +81,12 @@ export function createMap(element, { slow, onClick, onFrame, onCamera, onError }
     /** Longitude, latitude and metres above the ground → pixels from the map's upper left corner. */
     project: (position) => drawing.getViewports()[0]?.project(position) ?? null,
     viewport: () => drawing.getViewports()[0],
+    /** Whether a point on the ground is seen between the panels. */
+    sees([longitude, latitude]) {
+      const [x, y] = drawing.getViewports()[0].project([longitude, latitude, 0]);
+      const { left, right, bottom } = MARGINS;
+      return x > left && x < element.clientWidth - right && y > 0 && y < element.clientHeight - bottom;
+    },
     /** Show a box (west, south, east, north) whole, from the south-west and above. */
     fit(bounds, options = {}) {
       look({ ...fitted(element, bounds), position: [0, 0, 0] }, options);

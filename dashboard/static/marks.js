@@ -1,5 +1,7 @@
 import { placeAbove, standsIn } from "./codes.js";
 import { MARKED } from "./layers.js";
+import { alarmRow, byUrgency, incidentRow } from "./events.js";
+import { isFresh } from "./movers.js";
 import { SEVERITIES, legendEntry } from "./palette.js";
 import { anchors } from "./pack.js";
 
@@ -20,62 +22,86 @@ const anchorsOf = (() => {
 /** What is worth drawing at a zoom: devices as dots, facilities with their signs. */
 export const levelOfDetail = (zoom) => ({ near: zoom >= DEVICES_FROM_ZOOM, signs: zoom >= SIGNS_FROM_ZOOM });
 
-/** Everything that stands above the map as text: alarm marks, names of buildings, facilities and rooms. */
-export function buildMarks(view, words, zoom, onAlarm) {
+/** Everything that stands above the map as text: marks of events, names of buildings, facilities and rooms. */
+export function buildMarks(view, words, zoom, onEvent) {
   return [
     ...(view.visible.has(MARKED) || !view.scene.layers.some((layer) => layer.name === MARKED)
-      ? alarmMarks(view, words, onAlarm)
+      ? eventMarks(view, words, onEvent)
       : []),
+    ...(view.signs ? moverMarks(view) : []),
     ...(zoom >= NAMES_FROM_ZOOM ? buildingNames(view, words) : []),
     ...(view.signs ? glyphs(view) : []),
     ...(zoom >= ROOMS_FROM_ZOOM && view.storey !== null ? roomNames(view) : []),
   ];
 }
 
-/** The worst first; then those nobody has acknowledged; then the latest. */
-export function byUrgency(a, b) {
-  return (
-    a.severity - b.severity || Number(a.acknowledged) - Number(b.acknowledged) || b.raised_at.localeCompare(a.raised_at)
-  );
-}
-
-function alarmMarks(view, words, onAlarm) {
+function eventMarks(view, words, onEvent) {
+  const rows = [
+    ...[...view.alarms.values()].map(alarmRow),
+    ...[...view.incidents.values()].map(incidentRow).filter((row) => row.phase !== "closed"),
+  ];
   const groups = new Map();
-  for (const alarm of [...view.alarms.values()].filter((each) => each.center).sort(byUrgency)) {
-    const building = buildingOf(view, alarm.place);
-    if (view.building && building === view.building && view.storey !== null && alarm.storey !== view.storey) continue;
+  for (const row of rows.filter((each) => each.center).sort(byUrgency)) {
+    const building = buildingOf(view, row.place);
+    if (view.building && building === view.building && view.storey !== null && row.storey !== view.storey) continue;
     const open = view.building !== null && building === view.building;
-    const key = open || building === null ? alarm.id : building;
-    groups.set(key, [...(groups.get(key) ?? []), alarm]);
+    const key = open || building === null ? `${row.place ?? ""}@${row.center}` : building;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
   }
-  return [...groups].map(([key, alarms]) => alarmMark(view, words, key, alarms, onAlarm));
+  return [...groups].map(([key, group]) => eventMark(view, words, key, group, onEvent));
 }
 
-function alarmMark(view, words, key, alarms, onAlarm) {
-  const worst = alarms.find((alarm) => alarm.active) ?? alarms[0];
+const isOver = (row) => row.phase === "recovered";
+
+function eventMark(view, words, key, rows, onEvent) {
+  const worst = rows.find((row) => !isOver(row)) ?? rows[0];
   const { glyph, color } = SEVERITIES[worst.severity];
-  const more = alarms.length > 1;
+  const more = rows.length > 1;
+  const known = rows.some((row) => row.kind === "incident") ? "filed" : "";
+  const state = isOver(worst) ? "cleared" : rows.some((row) => row.todo && !isOver(row)) ? "active" : "known";
   return {
     key: `alarm/${key}`,
     kind: "alarm",
-    position: key === worst.id ? [...worst.center, lift(view, worst)] : roof(view, key),
+    position: key.includes("@") ? [...worst.center, lift(view, worst)] : roof(view, key),
     rank: worst.severity - 10,
     width: more ? 44 : 26,
-    text: more ? String(alarms.length) : "",
+    text: more ? String(rows.length) : "",
     mark: glyph,
-    state: !worst.active ? "cleared" : alarms.some((alarm) => alarm.active && !alarm.acknowledged) ? "active" : "known",
+    state: `${state} ${known}`.trim(),
     color,
-    title: `${words.of(worst.title)} · ${worst.place_name ?? worst.device_name ?? ""}${more ? ` (+${alarms.length - 1})` : ""}`,
-    onclick: () => onAlarm(worst),
+    title: `${words.of(worst.title)} · ${worst.place_name ?? ""}${more ? ` (+${rows.length - 1})` : ""}`,
+    onclick: () => onEvent(worst),
   };
 }
 
-const lift = (view, alarm) => (alarm.z_m === null || alarm.z_m === undefined ? 0 : alarm.z_m - view.ground);
+const lift = (view, row) => (row.z_m === null || row.z_m === undefined ? 0 : row.z_m - view.ground);
+
+/** Signs of what moves, on its dot. */
+function moverMarks(view) {
+  if (!view.visible.has("device")) return [];
+  const layer = view.scene.layers.find((each) => each.name === "device");
+  const now = Date.now();
+  return [...view.movers.values()].flatMap((mover) => {
+    const entry = layer?.style.legend.find((each) => each.value === mover.family);
+    if (!entry?.glyph || !isFresh(mover, now)) return [];
+    const face = { kind: "glyph", text: "", glyph: entry.glyph, color: entry.color };
+    return [{ key: `mover/${mover.device}`, position: [...mover.position, 0], rank: 4, width: 12, height: 14, ...face }];
+  });
+}
 
 /** Code of the building that a place stands in, null when the map does not show it. */
 export function buildingOf(view, place) {
   const pack = view.packs.get("building");
   return pack ? placeAbove(place, pack) : null;
+}
+
+/** What the place of an event is called: as the server said, else by its building and room number. */
+export function eventPlace(view, { place, place_name: said }) {
+  if (said || !place) return said ?? "";
+  const pack = view.packs.get("building");
+  const building = buildingOf(view, place);
+  const room = place.match(/-R([^-]+)$/)?.[1];
+  return [building && pack.value("name", pack.index(building)), room].filter(Boolean).join(" ") || place;
 }
 
 function roof(view, id) {

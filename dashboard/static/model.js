@@ -1,11 +1,15 @@
-import { listen } from "./live.js";
-import { quantiles } from "./palette.js";
+import { createDesk } from "./desk.js";
+import { NO_FILTER } from "./events.js";
 import { INTERIOR, MARKED } from "./layers.js";
-import { buildingOf } from "./marks.js";
+import { listen } from "./live.js";
+import { createMovers } from "./movers.js";
+import { quantiles } from "./palette.js";
 
 const PLACE_LAYERS = ["building", "unit", "storey", "space", "grid", "community"];
 const STATES_EVERY_MS = 30_000;
 const NEAR_M = 3;
+const KINDS = "observations,alarm,alarm_quiet,incident,device,camera,change,undo";
+const SILENT = ["silent", "offline"];
 
 /** What is known before anything was asked. */
 export const initialState = () => ({
@@ -24,14 +28,28 @@ export const initialState = () => ({
   chosenData: null,
   chosenFault: null,
   alarms: new Map(),
+  shelved: new Map(),
+  unlisted: 0,
+  incidents: new Map(),
+  opened: new Map(),
   alarmed: new Map(),
+  movers: new Map(),
   silent: new Set(),
   readings: new Map(),
   heard: new Set(),
   people: null,
   status: "connecting",
   loading: { done: 0, of: 1 },
-  severity: null,
+  filter: NO_FILTER,
+  filtering: false,
+  cursor: null,
+  armed: null,
+  event: null,
+  eventData: null,
+  eventFault: null,
+  step: null,
+  stepFault: null,
+  busy: false,
   notice: null,
   camera: null,
 });
@@ -39,7 +57,13 @@ export const initialState = () => ({
 /** What the cockpit knows and how it learns it: every change of the store that needs the server starts here. */
 export function createModel(store, api) {
   const { state } = store;
+  const desk = createDesk(store, api);
+  const movers = createMovers(store, api);
   let pending = null; // events that came while a snapshot was on its way
+  let firstRead = null;
+  const known = new Promise((resolve) => {
+    firstRead = resolve;
+  });
 
   async function load() {
     const scene = await api.json("v1/scene");
@@ -151,7 +175,7 @@ export function createModel(store, api) {
     const started = { id, layer };
     store.set({ chosen: started, chosenState: "loading", chosenData: null });
     const found = await ask(
-      () => (layer === "device" && home ? deviceIn(home, id) : recordNear(layer, id, coordinate)),
+      () => (layer !== "device" ? recordNear(layer, id, coordinate) : home ? deviceIn(home, id) : deviceAlone(id)),
       started,
     );
     if (found) store.set({ chosenState: "known", chosenData: found });
@@ -171,6 +195,11 @@ export function createModel(store, api) {
       record,
       place: { ...place, ancestors: above },
     };
+  }
+
+  async function deviceAlone(id) {
+    const { name, attributes } = await api.json(`v1/devices/${encodeURIComponent(id)}`);
+    return { layer: "device", id, code: id, name, attributes, record: { id, values: {} } };
   }
 
   async function recordNear(layer, id, [lon, lat]) {
@@ -198,26 +227,28 @@ export function createModel(store, api) {
   }
 
   const clear = () =>
-    store.set({ chosen: null, chosenState: null, chosenData: null, building: null, rooms: null, storey: null });
-
-  async function acknowledge(alarm, by) {
-    try {
-      put(await api.post(`v1/alarms/${encodeURIComponent(alarm.id)}/acknowledge`, { by }));
-    } catch (fault) {
-      store.set({ notice: fault.message });
-    }
-  }
+    store.set({
+      chosen: null,
+      chosenState: null,
+      chosenData: null,
+      building: null,
+      rooms: null,
+      storey: null,
+      event: null,
+      eventData: null,
+      step: null,
+    });
 
   /** Read what is open and what is silent now; events that arrive meanwhile are applied after it. */
   async function snapshot() {
     pending ??= [];
     try {
-      const [{ alarms }, { devices }] = await Promise.all([api.json("v1/alarms?state=open"), api.json("v1/states")]);
-      setAlarms(new Map(alarms.map((alarm) => [alarm.id, alarm])));
+      const [{ devices }] = await Promise.all([api.json("v1/states"), desk.read(), movers.read()]);
       setSilent(devices);
     } catch (fault) {
       store.set({ notice: fault.message });
     }
+    firstRead();
     const waiting = pending;
     pending = null;
     waiting.forEach(([kind, data]) => onEvent(kind, data));
@@ -237,32 +268,21 @@ export function createModel(store, api) {
   function onEvent(kind, data) {
     if (kind === "hello" || kind === "resync") return void snapshot();
     if (pending) return void pending.push([kind, data]);
-    if (kind === "alarm") put(data);
+    if (kind === "alarm" || kind === "alarm_quiet") desk.put(data);
+    else if (kind === "incident") desk.putIncident(data);
+    else if (kind === "camera") desk.putCameras(data);
     else if (kind === "observations") observe(data.items);
+    else if (kind === "device") heardOf(data);
     else if (kind === "change" || kind === "undo") void changed(data.layers);
     return undefined;
   }
 
-  function put(alarm) {
-    const known = state.alarms.get(alarm.id);
-    if (known && known.changed_at > alarm.changed_at) return;
-    const alarms = new Map(state.alarms);
-    if (alarm.active || !alarm.acknowledged) alarms.set(alarm.id, alarm);
-    else alarms.delete(alarm.id);
-    setAlarms(alarms);
-  }
-
-  /** Which places show an alarm's colour: the worst active one in each room and building. */
-  function setAlarms(alarms) {
-    const alarmed = new Map();
-    for (const { active, place, severity } of alarms.values()) {
-      for (const key of active && place ? [place, buildingOf(state, place)] : []) {
-        if (key) alarmed.set(key, Math.min(severity, alarmed.get(key) ?? severity));
-      }
-    }
-    const same =
-      alarmed.size === state.alarmed.size && [...alarmed].every(([key, value]) => state.alarmed.get(key) === value);
-    store.set({ alarms, alarmed: same ? state.alarmed : alarmed });
+  /** A device is silent, or speaks again. */
+  function heardOf({ device, status }) {
+    const silent = new Set(state.silent);
+    if (SILENT.includes(status)) silent.add(device);
+    else silent.delete(device);
+    if (silent.size !== state.silent.size) store.set({ silent });
   }
 
   function observe(items) {
@@ -274,6 +294,7 @@ export function createModel(store, api) {
     }
     const silent = new Set([...state.silent].filter((id) => !heard.has(id)));
     store.set({ readings, heard, ...(silent.size !== state.silent.size && { silent }) });
+    movers.observe(items);
   }
 
   async function changed(layers) {
@@ -289,11 +310,17 @@ export function createModel(store, api) {
       store.set({ building: null });
       await enter(building);
     }
-    setAlarms(state.alarms);
+    desk.setAlarms(state.alarms);
+  }
+
+  /** Make sure that a layer's pack is there, shown or not. */
+  async function need(name) {
+    const layer = state.scene.layers.find((each) => each.name === name);
+    if (layer?.href && !state.packs.has(name)) await loadPacks([layer]);
   }
 
   function live() {
-    listen(api.address("v1/stream"), { onEvent, onStatus: (status) => store.set({ status }) });
+    listen(api.address(`v1/stream?kinds=${KINDS}`), { onEvent, onStatus: (status) => store.set({ status }) });
     setInterval(refreshStates, STATES_EVERY_MS);
   }
 
@@ -303,9 +330,11 @@ export function createModel(store, api) {
     choosePlace,
     chooseRecord,
     clear,
-    acknowledge,
+    desk,
+    known,
+    need,
     live,
-    recount: () => setAlarms(state.alarms),
+    recount: () => desk.setAlarms(state.alarms),
     isPlace: (layer) => PLACE_LAYERS.includes(layer),
   };
 }

@@ -68,3 +68,23 @@ function middle(positions, first, end, [lon, lat]) {
   }
   return [lon + (west + east) / 2, lat + (south + north) / 2];
 }
+
+/** Whether a point (longitude, latitude) lies in a feature's polygons; holes do not belong to it. */
+export function inside(pack, feature, [lon, lat]) {
+  const { "polygon.feature": features, "polygon.start": start, "polygon.wall": wall } = pack.arrays;
+  const positions = pack.arrays["polygon.positions"];
+  const [x, y] = [lon - pack.origin[0], lat - pack.origin[1]];
+  let crossings = 0;
+  features?.forEach((owner, part) => {
+    for (let at = start[part]; owner === feature && at < start[part + 1]; at += 1) {
+      if (wall[at] && crosses(positions, at, x, y)) crossings += 1;
+    }
+  });
+  return crossings % 2 === 1;
+}
+
+/** Whether the edge that begins at a vertex is met by the line from a point eastwards. */
+function crosses(positions, at, x, y) {
+  const [x1, y1, , x2, y2] = positions.subarray(3 * at, 3 * at + 5);
+  return y1 > y !== y2 > y && x < x1 + ((y - y1) / (y2 - y1)) * (x2 - x1);
+}

@@ -16,7 +16,14 @@ export function createPage(words) {
     legend: part("section", "panel legend"),
     rail: part("section", "panel rail", { hidden: true }),
     details: part("section", "panel details", { hidden: true }),
-    alarms: part("section", "panel alarms"),
+    event: part("section", "panel details event-panel", { hidden: true }),
+    eventHead: part("div", "event-head"),
+    eventSteps: part("div", "event-steps"),
+    eventBody: part("div", "event-body"),
+    events: part("section", "panel events"),
+    listHead: part("header", "list-head"),
+    listFilters: part("div", "list-filters", { hidden: true }),
+    listRows: part("div", "list-rows"),
     home: h("button", {}, "\u2302"),
     tilt: h("button"),
     north: h("button", {}, "N"),
@@ -38,7 +45,9 @@ export function createPage(words) {
     parts.language,
   );
   const left = h("aside", { className: "left" }, parts.tiles, parts.layers, parts.legend);
-  const right = h("aside", { className: "right" }, parts.details, parts.alarms);
+  parts.event.append(parts.eventHead, parts.eventSteps, parts.eventBody);
+  parts.events.append(parts.listHead, parts.listFilters, parts.listRows);
+  const right = h("aside", { className: "right" }, parts.event, parts.details, parts.events);
   const tools = h("div", { className: "tools" }, parts.home, parts.tilt, parts.north);
   const main = h("main", {}, parts.map, parts.overlay, parts.list, left, right, parts.rail, tools, parts.notice);
   parts.root = h(
@@ -91,7 +100,10 @@ export function frame(page, scene, words) {
 }
 
 export function helpDialog(dialog, words) {
-  const keys = ["search", "storeys", "heat", "language", "home", "clear", "help"];
+  const keys = [
+    ...["search", "events", "go", "acknowledge", "storeys"],
+    ...["heat", "language", "home", "clear", "help"],
+  ];
   const rows = keys.flatMap((key) => [
     h("dt", {}, h("kbd", {}, words.t(`help.${key}.key`))),
     h("dd", {}, words.t(`help.${key}`)),

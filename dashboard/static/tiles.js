@@ -1,13 +1,14 @@
 import { h } from "./dom.js";
-import { SEVERITIES } from "./palette.js";
+import { severities } from "./eventlist.js";
+import { alarmRow, incidentRow } from "./events.js";
 
 /** The numbers at the upper left: quiet while nothing is wrong. */
-export function tiles({ scene, alarms, silent }, words) {
+export function tiles({ scene, alarms, incidents, silent, filter }, words, onFilter) {
   const { totals } = scene;
   const online = totals.devices - silent.size;
   const share = totals.devices ? words.number(Math.round((1000 * online) / totals.devices) / 10) : "—";
   return [
-    alarmTile([...alarms.values()], words),
+    eventTile([...alarms.values()], [...incidents.values()].filter((one) => one.next.length), filter, words, onFilter),
     tile(words.t("tiles.people"), words.number(totals.population)),
     tile(
       words.t("tiles.online"),
@@ -31,29 +32,15 @@ function tile(label, value, note) {
   );
 }
 
-function alarmTile(open, words) {
-  const levels = Object.entries(SEVERITIES).map(([severity, { glyph, color, numeral }]) => {
-    const count = open.filter((alarm) => alarm.severity === Number(severity)).length;
-    const label = words.t(`severity.${severity}`);
-    return h(
-      "li",
-      { className: count ? "some" : "none", style: { "--color": color }, title: label },
-      h("span", { className: "glyph", ariaHidden: "true" }, glyph),
-      h("span", {}, numeral),
-      h("b", {}, String(count)),
-    );
-  });
-  const unknown = open.filter((alarm) => !alarm.acknowledged).length;
+function eventTile(alarms, incidents, filter, words, onFilter) {
+  const rows = [...alarms.map(alarmRow), ...incidents.map(incidentRow)];
+  const todo = rows.filter((row) => row.todo).length;
   return h(
     "div",
     { className: "tile wide" },
-    h("span", { className: "label" }, words.t("tiles.alarms")),
-    h("strong", {}, words.number(open.length)),
-    h(
-      "small",
-      {},
-      unknown ? words.t("tiles.unacknowledged", { count: words.number(unknown) }) : words.t("tiles.quiet"),
-    ),
-    h("ul", { className: "levels" }, levels),
+    h("span", { className: "label" }, words.t("tiles.events")),
+    h("strong", {}, words.number(rows.length)),
+    h("small", {}, todo ? words.t("tiles.todo", { count: words.number(todo) }) : words.t("tiles.quiet")),
+    severities(rows, filter, words, onFilter),
   );
 }

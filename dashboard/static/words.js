@@ -1,5 +1,11 @@
 export const LANGUAGES = ["zh", "en"];
 
+const UNITS_S = [
+  [86_400, "day"],
+  [3600, "hour"],
+  [60, "minute"],
+  [1, "second"],
+];
 const LOCALES = { zh: "zh-CN", en: "en-GB" };
 
 /** The words of one language; every sentence a person reads comes from i18n/LANGUAGE.json or from the server. */
@@ -19,6 +25,7 @@ function createWords(language, dictionary) {
   });
   const day = new Intl.DateTimeFormat(locale, { year: "numeric", month: "2-digit", day: "2-digit" });
   const weekday = new Intl.DateTimeFormat(locale, { weekday: "short" });
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
   const shortDay = new Intl.DateTimeFormat(locale, { month: "2-digit", day: "2-digit" });
 
   function t(key, values = {}) {
@@ -39,6 +46,12 @@ function createWords(language, dictionary) {
       const date = new Date(iso);
       const sameDay = date.toDateString() === now.toDateString();
       return sameDay ? time.format(date) : `${shortDay.format(date)} ${time.format(date).slice(0, 5)}`;
+    },
+    /** How long ago something was, in its largest unit. */
+    ago(iso, now) {
+      const seconds = Math.max(0, (now - new Date(iso)) / 1000);
+      const [size, unit] = UNITS_S.find(([each]) => seconds >= each) ?? UNITS_S.at(-1);
+      return relative.format(-Math.floor(seconds / size), unit);
     },
     storey: (number) => (number < 0 ? `B${-number}` : `F${number}`),
   };

@@ -43,21 +43,39 @@ def store(tmp_path_factory):
     return chosen.store
 
 
+class Service:
+    """A ``lifang serve`` of a store that can be killed and started again at the same address."""
+
+    def __init__(self, store):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self._store = store
+        self.address = f"http://127.0.0.1:{self._port}"
+
+    def start(self):
+        where = ["--store", str(self._store), "--host", "127.0.0.1", "--port", str(self._port)]
+        self._process = subprocess.Popen([sys.executable, "-m", "api", "serve", *where])
+        _wait(self.address, self._process)
+        return self
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait(timeout=20)
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(timeout=20)
+
+
 @pytest.fixture(scope="session")
 def server(store):
     """Address of a running ``lifang serve``."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "api", "serve", "--store", str(store), "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command)
+    service = Service(store)
     try:
-        address = f"http://127.0.0.1:{port}"
-        _wait(address, process)
-        yield address
+        yield service.start().address
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        service.stop()
 
 
 def _wait(address, process):
@@ -70,6 +88,18 @@ def _wait(address, process):
         else:
             return
     pytest.fail(f"lifang serve did not answer in {START_S} s")
+
+
+@pytest.fixture(scope="module")
+def mortal(store, tmp_path_factory):
+    """A service of its own, with a copy of the community: a test may kill it."""
+    folder = tmp_path_factory.mktemp("mortal")
+    shutil.copytree(store.parent, folder, dirs_exist_ok=True)
+    service = Service(folder / store.name)
+    try:
+        yield service.start()
+    finally:
+        service.stop()
 
 
 @pytest.fixture(scope="session")

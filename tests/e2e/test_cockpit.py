@@ -109,18 +109,19 @@ def test_a_click_on_a_room_tells_what_it_is(cockpit, api):
 
 def test_an_alarm_appears_is_found_and_clears(cockpit, api, detector):
     device, room = detector
-    row = cockpit.page.locator(f"[data-alarm='{device}:fire_smoke']")
+    row = cockpit.page.locator(f"[data-event='alarm/{device}:fire_smoke']")
     expect(row).to_have_count(0)
     _report(api, device, True)
     expect(row).to_contain_text("持续中", timeout=LONG_MS)
     row.locator(".open").click()
-    expect(cockpit.page.locator(".details code")).to_contain_text(room, timeout=LONG_MS)
+    expect(cockpit.page.locator(".event-head code")).to_contain_text(room, timeout=LONG_MS)
     assert cockpit.ask("cockpit => cockpit.state.storey") == cockpit.ask(
         "(cockpit, id) => cockpit.state.rooms.arrays.storey[cockpit.state.rooms.index(id)]", room
     )
     _report(api, device, False)
     expect(row).to_contain_text("已恢复", timeout=LONG_MS)
     row.locator(".acknowledge").click()
+    row.locator(".acknowledge.armed").click()
     expect(row).to_have_count(0, timeout=LONG_MS)
 
 
@@ -178,7 +179,7 @@ def test_nothing_overlaps_or_leaves_the_screen(cockpit):
     for width, height in ((1280, 720), (1600, 900)):
         cockpit.page.set_viewport_size({"width": width, "height": height})
         boxes = [
-            cockpit.page.locator(part).bounding_box() for part in (".tiles", ".layers", ".legend", ".alarms", ".tools")
+            cockpit.page.locator(part).bounding_box() for part in (".tiles", ".layers", ".legend", ".events", ".tools")
         ]
         for box in boxes:
             assert box["x"] >= 0

@@ -67,7 +67,7 @@ def test_a_link_restores_place_storey_and_language(browser, server, api):
     page.wait_for_selector(".cockpit[data-ready]", timeout=90_000)
     expect(page.locator(".details code")).to_contain_text(building["id"])
     expect(page.locator(".rail [aria-pressed=true]")).to_contain_text(f"F{building['storey']}")
-    expect(page.locator(".alarms h2")).to_have_text("Alarms")
+    expect(page.locator(".events [role=tab]").nth(1)).to_contain_text("Alarms")
     context.close()
 
 
