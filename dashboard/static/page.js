@@ -16,7 +16,7 @@ export function createPage(words) {
     legend: part("section", "panel legend"),
     rail: part("section", "panel rail", { hidden: true }),
     details: part("section", "panel details", { hidden: true }),
-    event: part("section", "panel details event-panel", { hidden: true }),
+    event: part("section", "panel event-panel", { hidden: true }),
     eventHead: part("div", "event-head"),
     eventSteps: part("div", "event-steps"),
     eventBody: part("div", "event-body"),

@@ -176,7 +176,7 @@ function eventParts(app, acts) {
   const drawHead = () => {
     page.event.hidden = !state.event;
     page.event.ariaLabel = app.words.t("event.title");
-    if (state.event) fill(page.eventHead, eventHead(state, app.words, actions));
+    fill(page.eventHead, state.event ? eventHead(state, app.words, actions) : []);
   };
 
   const drawSteps = () => {
@@ -194,7 +194,7 @@ function eventParts(app, acts) {
   };
 
   const drawBody = () => {
-    if (state.event) fill(page.eventBody, eventBody(state, app.words, actions));
+    fill(page.eventBody, state.event ? eventBody(state, app.words, actions) : []);
   };
 
   return [

@@ -199,6 +199,7 @@ def test_the_screenshot_of_the_readme(browser, server, api):
     if not wanted:
         pytest.skip("LIFANG_SCREENSHOT names no file")
     _live_for_a_while(api)
+    _somebody_deals_with_it(api)
     page = browser.new_page(viewport={"width": 1600, "height": 900}, locale="zh-CN", reduced_motion="reduce")
     page.goto(f"{server}/cockpit")
     page.wait_for_selector(".cockpit[data-ready]", timeout=90_000)
@@ -207,6 +208,18 @@ def test_the_screenshot_of_the_readme(browser, server, api):
     page.wait_for_timeout(3000)
     page.screenshot(path=wanted)
     assert Path(wanted).stat().st_size > 50_000
+
+
+def _somebody_deals_with_it(api):
+    """Of the worst alarms one is an incident that somebody was sent to, another is acknowledged."""
+    first, second = api.get("alarms").json()["alarms"][:2]
+    said = {"class": "fire", "severity": first["severity"], "source": "operator", "title": first["title"]["zh"]}
+    no = api.post("incidents", json=said | {"by": "值班员", "alarm": first["id"], "device": first["device"]}).json()[
+        "no"
+    ]
+    api.post(f"incidents/{no}/accept", json={"by": "值班员"}).raise_for_status()
+    api.post(f"incidents/{no}/dispatch", json={"by": "值班员", "to": "WG005"}).raise_for_status()
+    api.post(f"alarms/{second['id']}/acknowledge", json={"by": "值班员"}).raise_for_status()
 
 
 def _live_for_a_while(api):
