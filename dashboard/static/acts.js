@@ -5,7 +5,7 @@ import { alarmRow, filtered, inSpace, incidentRow, rowsOf } from "./events.js";
 import { anchorOf, buildingOf } from "./marks.js";
 import { neighbour, storeysOf } from "./storeys.js";
 
-const SURE_MS = 4000;
+const SURE_MS = 6000;
 
 /** What a user can do, by mouse, key or list; `onSelect(code)` hears which place was chosen. */
 export function createActs(app) {

@@ -121,7 +121,7 @@ def test_an_alarm_appears_is_found_and_clears(cockpit, api, detector):
     _report(api, device, False)
     expect(row).to_contain_text("已恢复", timeout=LONG_MS)
     row.locator(".acknowledge").click()
-    row.locator(".acknowledge.armed").click()
+    row.locator(".acknowledge.armed").dispatch_event("click")  # at once, however slow the frames are
     expect(row).to_have_count(0, timeout=LONG_MS)
 
 
