@@ -155,16 +155,16 @@ RELATIONS: Mapping[str, Callable[[Interval, Interval], Condition]] = {
     "t_disjoint": lambda a, b: Some((_compare(a[1], "<", b[0]), _compare(a[0], ">", b[1]))),
     "t_during": lambda a, b: _all(_compare(a[0], ">", b[0]), _compare(a[1], "<", b[1])),
     "t_equals": lambda a, b: _all(_compare(a[0], "=", b[0]), _compare(a[1], "=", b[1])),
-    "t_finishedby": lambda a, b: _all(_compare(a[0], "<", b[0]), _compare(a[1], "=", b[1])),
+    "t_finishedBy": lambda a, b: _all(_compare(a[0], "<", b[0]), _compare(a[1], "=", b[1])),
     "t_finishes": lambda a, b: _all(_compare(a[0], ">", b[0]), _compare(a[1], "=", b[1])),
     "t_intersects": lambda a, b: _all(_compare(a[0], "<=", b[1]), _compare(a[1], ">=", b[0])),
     "t_meets": lambda a, b: _compare(a[1], "=", b[0]),
-    "t_metby": lambda a, b: _compare(a[0], "=", b[1]),
-    "t_overlappedby": lambda a, b: _all(
+    "t_metBy": lambda a, b: _compare(a[0], "=", b[1]),
+    "t_overlappedBy": lambda a, b: _all(
         _compare(a[0], ">", b[0]), _compare(a[0], "<", b[1]), _compare(a[1], ">", b[1])
     ),
     "t_overlaps": lambda a, b: _all(_compare(a[0], "<", b[0]), _compare(a[1], ">", b[0]), _compare(a[1], "<", b[1])),
-    "t_startedby": lambda a, b: _all(_compare(a[0], "=", b[0]), _compare(a[1], ">", b[1])),
+    "t_startedBy": lambda a, b: _all(_compare(a[0], "=", b[0]), _compare(a[1], ">", b[1])),
     "t_starts": lambda a, b: _all(_compare(a[0], "=", b[0]), _compare(a[1], "<", b[1])),
 }
 """How each function compares the ends of its two intervals."""
