@@ -31,6 +31,7 @@ class Facts:
         device: Number of the device it is about.
         plate: Number plate of the vehicle it is about, as :func:`plate_key` writes it.
         everywhere: It concerns a layer as a whole, so every place.
+        withheld: What it says is where a person in care is; that it was said may be told.
     """
 
     community: str
@@ -40,6 +41,7 @@ class Facts:
     device: str | None = None
     plate: str | None = None
     everywhere: bool = False
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 
 from api.stream.filter import Facts, Where, plate_key
+from layers.moving.movers import PERSONAL as PERSONAL_FAMILIES
+from layers.moving.position import PROPERTY
 from twin.feature import PLACE_LAYERS, Feature
 from twin.query import Query
 from twin.spacecode import building_of
@@ -23,6 +25,9 @@ LAYER_OF: Mapping[str, str | None] = {
     "dispatch_request": "incident",
     "command": "device",
     "camera": "device",
+    "notice": "alarm",
+    "linkage": "alarm",
+    "patrol": "patrol_route",
     "change": None,
     "undo": None,
     "retention": None,
@@ -80,7 +85,7 @@ class Told:
     def result(self) -> Any:
         """What an observation saw; ``None`` when that is personal."""
         body = self.event.body
-        return None if body.get("property") in PERSONAL else body.get("result")
+        return None if self.facts.withheld or body.get("property") in PERSONAL else body.get("result")
 
     def item(self) -> bytes:
         """Return an observation as ``[device, property, result, phenomenonTime, seq]``."""
@@ -159,7 +164,8 @@ class Teller:
         said = body.get("result") if event.kind == "observation" else body
         said = said if isinstance(said, Mapping) else {}
         device = event.subject if event.kind == "observation" else body.get("device")
-        where = self._where(said, self._of.get(str(device)), event.subject)
+        withheld = event.body.get("property") == PROPERTY and _in_care(self._of.get(str(device)))
+        where = self._where({} if withheld else said, self._of.get(str(device)), event.subject)
         plate = said.get("plate_no")
         facts = Facts(
             event.community,
@@ -169,6 +175,7 @@ class Teller:
             None if device is None else str(device),
             plate_key(plate) if isinstance(plate, str) else None,
             layer is None,
+            withheld,
         )
         stands = {"place": where.place, "storey": where.storey, "center": where.center}
         return facts, encoded(stands)
@@ -193,6 +200,11 @@ class Teller:
             shapes = {one.id: _middle(one) for one in found}
             self._centers[place] = next((at for key in keys if (at := shapes.get(key)) is not None), None)
         return self._centers[place]
+
+
+def _in_care(device: Feature | None) -> bool:
+    """Tell whether a device belongs to somebody in care: where it is, is where that person is."""
+    return device is not None and device.attributes.get("family") in PERSONAL_FAMILIES
 
 
 def position_of(said: Mapping[str, Any]) -> tuple[float, float] | None:

@@ -53,7 +53,9 @@ def fill(service):
         ),
         Feature(layer="device", id="D-4", community="c1", place=NEAR, attributes={"device_type": "smoke_detector"}),
         Feature(layer="device", id="D-5", community="c1", place=NEAR, attributes={"device_type": "camera_plate"}),
-    )
+        Feature(layer="device", id="D-6", community="c1", place=NEAR,
+                attributes={"device_type": "body_monitor", "family": "elder_health"}),
+    )  # fmt: skip
     return service
 
 
@@ -190,6 +192,15 @@ def test_what_speaks_of_persons_is_not_told(live):
         readings(live, ["D-5"], "vehicle_pass", [{"plate_no": "浙A12345", "driver": "李"}])
         message = next(told)
         assert json.loads(message["data"])["items"][0][:3] == ["D-5", "vehicle_pass", None]
+
+
+def test_where_a_person_in_care_is_is_not_told(live):
+    with listening(live, kinds="observations") as heard:
+        next(heard)
+        readings(live, ["D-6"], "position", [{"lon": 120.2501, "lat": 30.1501}])
+        told = json.loads(next(heard)["data"])
+    assert told["items"][0][:3] == ["D-6", "position", None]
+    assert "120.2501" not in json.dumps(told)
 
 
 @pytest.mark.parametrize(
