@@ -165,9 +165,7 @@ class _PlaceIntake:
 
     def _take_building(self, draft: PlaceDraft, code: str, standing: Feature | None) -> None:
         attributes = {**(standing.attributes if standing else {}), **draft.attributes}
-        feature = self._feature(draft, code, parent=None, attributes=attributes)
-        if standing is not None and draft.geometry is None:
-            feature = replace(feature, geometry=standing.geometry, z_min_m=standing.z_min_m, z_max_m=standing.z_max_m)
+        feature = _shaped(self._feature(draft, code, parent=None, attributes=attributes), standing)
         self._store(with_address(feature, feature), draft, standing)
         children = self._children.get(draft.key)
         if children:
@@ -184,7 +182,7 @@ class _PlaceIntake:
             before = standing.get(code)
             if before is not None and _derived(draft) and not _derived(before):
                 continue  # what a model said is not overwritten by what numbers imply
-            feature = self._feature(draft, code, parent, draft.attributes)
+            feature = _shaped(self._feature(draft, code, parent, draft.attributes), before)
             self._store(with_address(feature, above), draft, before)
         modelled = any(not _derived(draft) for draft in drafts)
         gone = [
@@ -319,6 +317,13 @@ class _PlaceIntake:
         put(self._transaction, self._waiting, self._taken)
         self._transaction.identify_all(self._names)
         self._waiting, self._names = [], []
+
+
+def _shaped(feature: Feature, standing: Feature | None) -> Feature:
+    """Return the place with the shape it had where the source knows none: a model of pipes does not unmake a storey."""
+    if standing is None or feature.geometry is not None:
+        return feature
+    return replace(feature, geometry=standing.geometry, z_min_m=standing.z_min_m, z_max_m=standing.z_max_m)
 
 
 def _has_area(draft: PlaceDraft) -> bool:

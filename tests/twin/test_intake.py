@@ -412,3 +412,15 @@ def test_what_an_import_changes_is_told_per_place_and_property(twin):
     assert changes["R0101"].properties["name"] == ("0101", "大堂")
     assert changes["G0000"].outcome == "moved"
     assert changes["G0000"].properties["outline_m"][1] == pytest.approx(0.43, abs=0.02)
+
+
+def test_a_model_of_pipes_does_not_unmake_the_storey_it_runs_through(twin):
+    named = {"ifc:GlobalId": "1" * 22}
+    storey = PlaceDraft(kind="storey", key="s", parent_key="h", storey=1, name="1层", geometry=house().geometry,
+                        z_min_m=0.0, z_max_m=3.0)  # fmt: skip
+    twin.take(house(identifiers=named, z_min_m=0.0, z_max_m=9.0), storey, source="architecture.ifc")
+    pipes = replace(storey, geometry=None, z_max_m=None, name="管道层")
+    twin.take(house(identifiers=named, geometry=None), pipes, source="pipes.ifc")
+    (kept,) = twin.all("storey")
+    assert (kept.name, kept.z_min_m, kept.z_max_m) == ("管道层", 0.0, 3.0)
+    assert kept.geometry.equals(storey.geometry)
