@@ -2,10 +2,10 @@
 BIN := .venv/bin
 export PYTHONSAFEPATH = 1
 
-.PHONY: help run test lint bench docs lock clean
+.PHONY: help run test lint bench bench-peers docs lock clean
 
 help: ## list these verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/.ready ## start the service and the cockpit: http://127.0.0.1:8000 (another port: make run PORT=9000)
 	@exec $(BIN)/lifang run
@@ -23,6 +23,10 @@ lint: .venv/.ready-dev ## check format, style, types and the direction of import
 bench: .venv/.ready-dev ## measure; prints the machine's load first, for a figure without it means little
 	@echo "$$(getconf _NPROCESSORS_ONLN) cores; $$(uptime)"
 	@set -e; for bench in tests/benchmarks/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+
+bench-peers: .venv/.ready-dev ## measure beside tipg and pygeoapi, set up in .lifang/peers (needs wrk); about 15 minutes
+	@echo "$$(getconf _NPROCESSORS_ONLN) cores; $$(uptime)"
+	@$(BIN)/python tests/benchmarks/peers/compare.py
 
 docs: .venv/.ready-dev ## build the documentation into site/, readable offline
 	$(BIN)/python .ci/error_codes.py > docs/errors.md

@@ -34,6 +34,7 @@ class Query:
         known_at: What the twin believed then (recorded time, UTC); ``None`` is what it believes now.
         limit: Page size, 1 to 10,000; ``None`` for all (inside the house only).
         cursor: Opaque position from the previous page's ``next``.
+        counted: Whether all that match are counted, of which a page shows only the first.
     """
 
     layers: tuple[str, ...]
@@ -52,6 +53,7 @@ class Query:
     known_at: datetime | None = None
     limit: int | None = None
     cursor: str | None = None
+    counted: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be answered, naming the parameter."""
@@ -95,7 +97,7 @@ class Page:
 
     Attributes:
         features: At most ``limit`` features.
-        matched: How many features match in all.
+        matched: How many features match in all; at least so many when the query is not counted.
         next: Cursor of the next page; ``None`` when this is the last.
     """
 

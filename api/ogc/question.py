@@ -18,6 +18,7 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
 ITEMS = (
     "f",
+    "resultType",
     "limit",
     "cursor",
     "sortby",
@@ -66,8 +67,26 @@ def items_query(layer: Layer, texts: Mapping[str, str], names: Sequence[str]) ->
         where=where,
         limit=_limit(texts.get("limit")),
         cursor=texts.get("cursor"),
+        counted=hits(texts),
     )
     return question if "bbox" not in texts else _narrowed(question, texts, names)
+
+
+def hits(texts: Mapping[str, str]) -> bool:
+    """Tell whether only the number of features is asked for.
+
+    >>> hits({"resultType": "hits"}), hits({})
+    (True, False)
+    """
+    kind = texts.get("resultType", "results")
+    if kind not in ("results", "hits"):
+        raise BadInput(
+            "request.parameter",
+            f"resultType={kind!r:.60} is not known.",
+            "Use results, or hits for their number alone.",
+            parameter="resultType",
+        )
+    return kind == "hits"
 
 
 _CRS_PARAMETERS = ("crs", "bbox-crs", "filter-crs")

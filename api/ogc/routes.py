@@ -24,7 +24,7 @@ from api.ogc.answers import (
 from api.ogc.definition import definition
 from api.ogc.documents import Document
 from api.ogc.editing import tag_of
-from api.ogc.question import ITEMS, crs, given, items_query, offered_to
+from api.ogc.question import ITEMS, crs, given, hits, items_query, offered_to
 from api.ogc.sorting import find_sorted, orders
 from api.state import Here, Services
 from gis.errors import NotFound
@@ -132,14 +132,15 @@ def items(here: Here, request: Request, collection: str) -> Response:
     links = _page_links(layer, page, own, texts, form)
     if form == "html":
         return _items_page(request, layer, page, own, links)
+    features = () if question.counted else page.features
     document = {
         "type": "FeatureCollection",
         **({"conformsTo": documents.FG_CLASSES} if form == "jsonfg" else {}),
-        "features": _encoded(page.features, form, shown),
+        "features": _encoded(features, form, shown),
         "links": links,
         "timeStamp": documents.moment_text(here.clock()),
-        "numberMatched": page.matched,
-        "numberReturned": len(page.features),
+        **_counts(question, page),
+        "numberReturned": len(features),
     }
     return _features_answer(document, form, shown)
 
@@ -168,6 +169,12 @@ def item(here: Here, request: Request, collection: str, feature_id: str) -> Resp
     answer = _features_answer(document | extra | {"links": links}, form, shown)
     answer.headers["ETag"] = tag_of(found[0])
     return answer
+
+
+def _counts(question: Query, page: Page) -> Document:
+    """Return how many features match, when that was asked or the page holds them all."""
+    whole = question.cursor is None and page.next is None
+    return {"numberMatched": page.matched} if question.counted or whole else {}
 
 
 def _encoded(features: Sequence[Feature], form: str, shown: str) -> list[Document]:
@@ -203,7 +210,7 @@ def _items_page(request: Request, layer: Layer, page: Page, own: str, links: lis
         (f"{own}/{feature.id}?f=html", feature.name or feature.id, _summary(layer, feature))
         for feature in page.features
     ]
-    about = f"{len(page.features)} / {page.matched}"
+    about = f"{len(page.features)}{'' if page.next is None else '+'}"
     parts = pages.sketch(page.features), pages.listed(rows), pages.links({"links": links})
     return page_answer(documents.title(layer), about, crumbs(request, 4, layer), *parts)
 
@@ -217,7 +224,7 @@ def _page_links(layer: Layer, page: Page, own: str, texts: dict[str, str], form:
     asked = {name: value for name, value in texts.items() if name != "f"}
     links = documents.feature_links(_address(own, asked), form)
     links.append(documents.link(own.removesuffix("/items"), "collection", documents.JSON, documents.title(layer)))
-    if page.next is not None:
+    if page.next is not None and not hits(texts):
         further = _address(own, asked | {"cursor": page.next, "f": form})
         links.append(documents.link(further, "next", documents.FEATURE_FORMS[form][0], "下一页 Next page"))
     return links

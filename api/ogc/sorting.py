@@ -69,7 +69,7 @@ def find_sorted(access: Access, query: Query, by: Sequence[Order]) -> Page:
         BadInput: ``query.sort_too_many``, ``query.cursor``.
     """
     limit = query.limit or MOST
-    matched = access.find(replace(query, limit=1, cursor=None)).matched
+    matched = access.find(replace(query, limit=1, cursor=None, counted=True)).matched
     if matched > MOST:
         raise BadInput(
             "query.sort_too_many",

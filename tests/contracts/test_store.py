@@ -202,6 +202,23 @@ def test_spatial_pages_hold_everything_once_too(store):
     assert (first.matched, rest.next) == (5, None)
 
 
+def test_pages_that_are_not_counted_hold_the_same(store):
+    put(
+        store,
+        *(building(f"B-{n:02}") for n in range(7)),
+        building("A-1", geometry=shapely.LineString([(119.8, 30), (120, 29.8)])),
+    )
+    box = (119.95, 29.95, 120.5, 30.5)  # the box of A-1 touches it, A-1 does not
+    for conditions in ({"bbox": box}, {"area": shapely.box(*box)}, {}):
+        seen, cursor = [], None
+        while not seen or cursor:
+            page = find(store, **conditions, limit=3, cursor=cursor, counted=False)
+            assert page.matched >= len(page.features)
+            seen += ids(page)
+            cursor = page.next
+        assert seen == ids(find(store, **conditions))
+
+
 def test_an_empty_area_holds_nothing(store):
     put(store, building())
     assert ids(find(store, area=shapely.Polygon())) == []

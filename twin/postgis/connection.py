@@ -18,6 +18,8 @@ OPTIONS: dict[str, Any] = {"autocommit": True, "row_factory": dict_row}
 _SETUP = """
 SET TIME ZONE 'UTC';
 SET lock_timeout = '10s';
+SET jit = off;
+SET max_parallel_workers_per_gather = 0;
 SET plan_cache_mode = force_custom_plan;
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 """
@@ -69,7 +71,9 @@ def prepare(connection: Connection) -> None:
     """Give a new connection the settings the store counts on.
 
     Plans are made for the values and the size at hand: how large a box is decides which index helps, and a plan from
-    the time when a table was empty makes an import three times as slow. A commit is answered when it is on disk,
+    the time when a table was empty makes an import three times as slow. Many ask at once, so that helpers of one
+    question only take time from the others, and to compile a plan takes
+    longer than most questions. A commit is answered when it is on disk,
     whatever the server's default.
     """
     connection.execute(_SETUP)

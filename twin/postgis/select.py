@@ -3,7 +3,7 @@
 PostGIS would measure ``<->`` on longitude and latitude in degrees; metres are measured in a local frame instead.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ def tuples(connection: Connection, sql: str, *values: Any) -> list[tuple[Any, ..
 
 def is_one_statement(query: Query) -> bool:
     """Tell whether one statement answers the query, so that it is one snapshot without a transaction."""
-    return query.limit is None
+    return query.limit is None or (not query.counted and query.near is None)
 
 
 def find(connection: Connection, query: Query, now: datetime) -> Page:
@@ -72,6 +72,12 @@ def find(connection: Connection, query: Query, now: datetime) -> Page:
     The present is the later of ``now`` and the last recorded moment of any process, whose clock may run ahead of ours.
     """
     where = _where(query, now)
+    if not query.counted and query.limit is not None and query.near is None:
+        page = _first(connection, query, where, 1)
+        if page is None:
+            with connection.transaction():
+                page = _first(connection, query, where, None)
+        return page or Page((), 0, None)
     if query.area is not None or query.near is not None or query.bbox is not None:
         return _find_exact(connection, query, where)
     matched = None
@@ -87,9 +93,51 @@ def find(connection: Connection, query: Query, now: datetime) -> Page:
     return Page(features, len(found) if matched is None else matched, cursor_of(features[-1]) if more else None)
 
 
+def _first(connection: Connection, query: Query, where: _Where, statements: int | None) -> Page | None:
+    """Read candidates in the order of pages until the page is full; ``None`` when that takes more statements."""
+    limit = query.limit or 0
+    after = None if query.cursor is None else position(query.cursor)
+    found: list[Feature] = []
+    more, asked = True, 0
+    while more and len(found) <= limit:
+        if asked == statements:
+            return None
+        asked += 1
+        rows = _candidates(connection, where, after, limit + _SPARE)
+        found += _exact(replace(query, limit=None, cursor=None), rows)
+        more = len(rows) == limit + _SPARE
+        after = (rows[-1][1], rows[-1][2]) if rows else None
+    features = tuple(found[:limit])
+    return Page(features, len(found), cursor_of(features[-1]) if len(found) > limit else None)
+
+
+_SPARE = 10
+"""So many candidates more than a page: their boxes touch what is asked for, which they themselves may not."""
+
+
+def _candidates(
+    connection: Connection, where: _Where, after: tuple[str, str] | None, most: int
+) -> list[tuple[Any, ...]]:
+    behind = "" if after is None else "AND (layer, id) > (%s, %s)"
+    sql = f"SELECT fid, {COLUMNS} FROM feature WHERE {where.sql} {behind} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
+    return tuples(connection, sql, *where.values, *(after or ()), most)
+
+
+def _exact(query: Query, found: list[tuple[Any, ...]]) -> tuple[Feature, ...]:
+    """Return those of whole rows, each after its number, that meet the spatial conditions."""
+    keys = [Key(row[0], row[1], row[2]) for row in found]
+    by_fid = dict(zip((row[0] for row in found), found, strict=True))
+    geometries = shapely.from_wkb([row[-1] for row in found])
+    return judge(query, keys, geometries, lambda fids: features_of([by_fid[fid] for fid in fids])).features
+
+
 def _where(query: Query, now: datetime) -> _Where:
     where = _Where()
-    where.add("layer = ANY(%s)", list(query.layers))
+    # Equal to one, rows come out of the index in the order of pages; any of several, they do not.
+    if len(query.layers) == 1:
+        where.add("layer = %s", query.layers[0])
+    else:
+        where.add("layer = ANY(%s)", list(query.layers))
     _when(query, now, where)
     if query.ids:
         where.add("id = ANY(%s)", list(query.ids))
