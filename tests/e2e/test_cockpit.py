@@ -115,6 +115,7 @@ def test_an_alarm_appears_is_found_and_clears(cockpit, api, detector):
     expect(row).to_contain_text("持续中", timeout=LONG_MS)
     row.locator(".open").click()
     expect(cockpit.page.locator(".event-head code")).to_contain_text(room, timeout=LONG_MS)
+    cockpit.until("cockpit => cockpit.state.rooms !== null")
     assert cockpit.ask("cockpit => cockpit.state.storey") == cockpit.ask(
         "(cockpit, id) => cockpit.state.rooms.arrays.storey[cockpit.state.rooms.index(id)]", room
     )
@@ -152,7 +153,7 @@ def test_search_goes_from_a_name_to_the_place(cockpit, api):
     expect(option).to_contain_text(name, timeout=LONG_MS)
     cockpit.page.keyboard.press("Enter")
     expect(cockpit.page.locator(".details h2")).to_contain_text(name, timeout=LONG_MS)
-    assert code in cockpit.page.evaluate("new Promise(done => setTimeout(() => done(location.hash), 500))")
+    cockpit.until("(_, code) => location.hash.includes(code)", code)
 
 
 def test_people_become_a_heat_map_with_its_scale(cockpit):

@@ -103,9 +103,9 @@ def test_an_event_isolates_its_storey_and_names_cameras_and_responders(cockpit, 
     expect(panel.locator(".near").first.locator("li")).to_have_count(5, timeout=LONG_MS)
     expect(panel.locator(".near .away").first).to_contain_text(" m ")
     alarm = next(one for one in api.get("alarms").json()["alarms"] if one["id"] == burning[0])
-    assert cockpit.ask("cockpit => cockpit.state.storey") == alarm["storey"]
+    cockpit.until("(cockpit, storey) => cockpit.state.storey === storey && cockpit.state.rooms", alarm["storey"])
     assert cockpit.ask("cockpit => cockpit.state.building") == smoke[0][1].split("-U")[0]
-    assert "event=alarm" in cockpit.page.evaluate("new Promise(done => setTimeout(() => done(location.hash), 500))")
+    cockpit.until("cockpit => location.hash.includes('event=alarm')")
 
 
 def test_counts_by_severity_are_those_of_the_api_and_narrow_the_list(cockpit, api, burning):
