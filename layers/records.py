@@ -12,6 +12,7 @@ from gis.read import Row
 from layers.columns import ColumnMap, map_columns
 from layers.device.types import with_family
 from layers.values import PLACE_READERS, cell_text, typed
+from twin.characters import is_odd
 from twin.declaration import FieldDeclaration, Layer
 from twin.feature import PlaceDraft, RecordDraft
 
@@ -68,6 +69,11 @@ class _Reader:
             yield draft
 
     def _draft(self, row: Row) -> RecordDraft | None:
+        odd = [name for name, cell in row.properties.items() if isinstance(cell, str) and is_odd(cell)]
+        if odd:
+            fault = f"{odd[0]} holds a character that cannot be stored; the row is left out"
+            self._tell(row, "layer.bad_value", fault, "Leave out NUL and halves of surrogate pairs.", None)
+            return None
         values = self._values(row)
         lacking = [name for name in self._required if name not in values]
         if lacking:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
+from twin.characters import kept, kept_json
 from twin.store import NewEvent, Observed, Reading
 
 Key = tuple[str, str, str]
@@ -20,7 +21,8 @@ class Moment(Protocol):
 
 
 def key_of(sent: NewEvent | Reading) -> Key:
-    """Return what makes a message the same as another."""
+    """Return what makes a message the same as another; raises ``store.bad_text``."""
+    kept(sent.source + sent.source_seq + sent.community, "The message")
     return sent.source, sent.source_seq, sent.community
 
 
@@ -85,7 +87,7 @@ def json_of(value: Any) -> str:
     """
     if type(value) in (float, int):
         return repr(value)
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return kept_json(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def body_of(name: str, value: str) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from shapely.geometry.base import BaseGeometry
 
 from gis.errors import BadInput
+from twin.characters import kept
 from twin.feature import Feature
 from twin.filter import Condition
 
@@ -63,6 +64,8 @@ class Query:
             )
         if self.limit is not None and not 1 <= self.limit <= 10_000:
             raise BadInput("query.limit", f"limit={self.limit} is out of range.", "Use 1 to 10000.", parameter="limit")
+        texts = (*self.ids, self.within or "", *(part for pair in self.filters for part in pair))
+        kept(" ".join(texts), "What is asked for")
         if self.bbox is not None:
             _check_bbox(self.bbox)
         if self.near is not None and not 0 < self.near[2] <= 100_000:

@@ -14,6 +14,7 @@ import orjson
 import shapely
 
 from gis.errors import Conflict
+from twin.characters import kept, kept_json
 from twin.declaration import Catalogue
 from twin.feature import Feature
 from twin.store import Identifier
@@ -43,6 +44,7 @@ def dump(value: Any) -> str:
     Raises:
         ValueError: For NaN and infinity, which JSON does not know.
         TypeError: For what is no JSON value.
+        BadInput: ``store.bad_text``.
 
     >>> dump({"b": 1e16, "a": [1, None, "幢"]})
     '{"a":[1,null,"幢"],"b":1e+16}'
@@ -52,9 +54,9 @@ def dump(value: Any) -> str:
     except TypeError:  # longer integers, keys that are numbers, half of a surrogate pair
         text = b"null"
     # orjson writes exponents and small numbers otherwise than Python does, and NaN as null.
-    if not (_EXPONENT(text) or b"null" in text or b"0.0000" in text):
+    if not (_EXPONENT(text) or b"null" in text or b"0.0000" in text or b"u0000" in text):
         return text.decode()
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    return kept_json(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False))
 
 
 def wkb(feature: Feature) -> bytes | None:
@@ -260,10 +262,17 @@ def _succession(given: Version, believed: Sequence[tuple[int, Feature]]) -> tupl
 
 
 def _as_given(feature: Feature, now: datetime) -> Version:
+    _check(feature)
     since, until = feature.valid_from, feature.valid_to
     return Version(
         feature, now if since is None else to_milliseconds(since), None if until is None else to_milliseconds(until)
     )
+
+
+def _check(feature: Feature) -> None:
+    one = feature
+    said = (one.id, one.name, one.community, one.place, one.parent, one.source, one.source_element, one.batch)
+    kept(" ".join(filter(None, said)), f"What is said of a feature of {feature.layer}")
 
 
 def _by_id(version: Version) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """JSON in, observation out, one error per item (OGC SensorThings names: result, phenomenonTime, resultTime)."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from gis.errors import BadInput
 from layers.device.types import DeviceType, Measure
 from layers.moving.position import PROPERTY, position_of
 from layers.observation.units import convert
+from twin.characters import is_odd, is_odd_json
 from twin.store import MOST
 
 MAX_TEXT = 4096
@@ -96,6 +98,8 @@ def decode(item: Any) -> Observation:
         )
     if "result" not in item:
         raise _malformed("result", "is missing", "Send the value that was observed.")
+    if isinstance(item["result"], str | Mapping | list) and is_odd_json(json.dumps(item["result"], ensure_ascii=False)):
+        raise _malformed("result", "holds a character that cannot be stored", "Leave out NUL.")
     return Observation(
         device=_text(item, "device"),
         name=_text(item, "property"),
@@ -110,11 +114,11 @@ def decode(item: Any) -> Observation:
 
 def _text(item: Mapping[str, Any], name: str) -> str:
     value = item.get(name)
-    if type(value) is str and 0 < len(value) <= 200:
+    if type(value) is str and 0 < len(value) <= 200 and not is_odd(value):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not value or len(value) > 200:
+    if not isinstance(value, str) or not value or len(value) > 200 or is_odd(value):
         raise _malformed(name, "is missing or no text of 1 to 200 characters", "Send it as text.")
     return value
 

@@ -24,8 +24,9 @@ from twin.store import Store
 class Service:
     """A running service: its store, and a client that speaks to it."""
 
-    def __init__(self, store: Store, url: str, app: FastAPI) -> None:
+    def __init__(self, store: Store, url: str, app: FastAPI, spool: Path) -> None:
         self.store = store
+        self.spool = spool
         self.app = app
         self.url = url
         self.client = httpx.Client(base_url=url, timeout=30, trust_env=False)
@@ -39,8 +40,8 @@ def serving(
     path: Path, catalogue: Catalogue | None = None, opening: Callable[..., Store] = EmbeddedStore, **given
 ) -> Iterator[Service]:
     catalogue = catalogue or load_catalogue()
-    store = opening(path, catalogue)
-    jobs = Jobs(store, catalogue, path.with_suffix(".imports"), lambda: datetime.now(UTC), limit_bytes=1024**2)
+    store, spool = opening(path, catalogue), path.with_suffix(".imports")
+    jobs = Jobs(store, catalogue, spool, lambda: datetime.now(UTC), limit_bytes=1024**2)
     app = create_app(store, catalogue, load_device_types(), public_origin="http://127.0.0.1", jobs=jobs, **given)
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
@@ -51,7 +52,7 @@ def serving(
         assert thread.is_alive(), "the service did not start"
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    service = Service(store, f"http://127.0.0.1:{port}", app)
+    service = Service(store, f"http://127.0.0.1:{port}", app, spool)
     try:
         yield service
     finally:
@@ -61,23 +62,34 @@ def serving(
         store.close()
 
 
-@pytest.fixture
-def service(tmp_path):
-    with serving(tmp_path / "twin.gpkg") as running:
-        yield running
+def pytest_generate_tests(metafunc):
+    """What is marked ``both_stores`` is tried on the embedded store and on PostGIS."""
+    if "store_kind" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_stores"):
+        metafunc.parametrize("store_kind", ["embedded", "postgis"], indirect=True, scope="module")
 
 
-@pytest.fixture(scope="session")
-def serving_at(tmp_path_factory):
-    """Return a function that opens a service on an empty store of its own."""
-    return lambda catalogue=None, **given: serving(tmp_path_factory.mktemp("twin") / "twin.gpkg", catalogue, **given)
+@pytest.fixture(scope="module")
+def store_kind(request):
+    return getattr(request, "param", "embedded")
+
+
+@pytest.fixture(scope="module")
+def serving_at(store_kind, request, tmp_path_factory):
+    """Return a function that opens a service on an empty store of its own, of the kind the test asks for."""
+    return _starter(store_kind, request, tmp_path_factory)
 
 
 @pytest.fixture(scope="module", params=["embedded", "postgis"])
 def serving_on(request, tmp_path_factory):
     """Return a function that opens a service on an empty store of its own: of each kind in turn."""
-    if request.param == "embedded":
-        return request.getfixturevalue("serving_at")
+    return _starter(request.param, request, tmp_path_factory)
+
+
+def _starter(kind, request, tmp_path_factory):
+    if kind == "embedded":
+        return lambda catalogue=None, **given: serving(
+            tmp_path_factory.mktemp("twin") / "twin.gpkg", catalogue, **given
+        )
     new_database = request.getfixturevalue("new_database")
     from twin.postgis import PostgisStore
 
@@ -91,3 +103,9 @@ def serving_on(request, tmp_path_factory):
             yield running
 
     return opened
+
+
+@pytest.fixture
+def service(serving_at):
+    with serving_at() as running:
+        yield running

@@ -7,6 +7,8 @@ import shapely
 
 from twin.feature import Feature
 
+pytestmark = pytest.mark.both_stores
+
 HOUSES = ("N51H0429733232-0", "N51H0429733233-0")
 NOW = datetime.now(UTC).replace(microsecond=0)
 

@@ -11,6 +11,8 @@ from gis.local import LocalFrame
 from twin.feature import Feature
 from twin.minting import building_codes
 
+pytestmark = pytest.mark.both_stores
+
 FRAME = LocalFrame(120.15, 30.28)
 NOON = datetime(2026, 11, 20, 4, tzinfo=UTC)
 

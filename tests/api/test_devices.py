@@ -38,6 +38,7 @@ def item(device, number=1):
     return {**said, "source": device, "source_seq": number}
 
 
+@pytest.mark.both_stores
 def test_a_height_finds_the_room_and_a_code_needs_no_position(live):
     status, device = register(live, "D-1", longitude=120.1501, latitude=30.15005, height_m=13.0, name="烟感")
     assert (status, device["place"], device["storey"], device["status"]) == (201, ROOM, 5, "registered")
@@ -66,6 +67,7 @@ def test_a_number_is_given_once(live):
     assert register(live, "D-3")[1]["code"] == "device.exists"
 
 
+@pytest.mark.both_stores
 def test_a_device_is_changed_in_part_or_whole_and_retired_with_its_history(live):
     register(live, "D-4", place=ROOM, owner="物业", name="甲")
     assert live.client.patch("/v1/devices/D-4", json={"name": "乙"}).json()["attributes"]["owner"] == "物业"
@@ -126,6 +128,7 @@ def keyed(tmp_path, serving_at):
         yield service
 
 
+@pytest.mark.both_stores
 def test_a_device_that_signs_speaks_only_for_itself_and_an_old_secret_is_worthless(keyed):
     def send(secret, device="A"):
         body = json.dumps({"observations": [item("A"), item("B")]}).encode()

@@ -10,6 +10,8 @@ from api.live import LiveOptions
 from layers.device.secrets import sign
 from twin.feature import Feature
 
+pytestmark = pytest.mark.both_stores
+
 HOUSE = "N51H0429733232-0"
 NOON = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 

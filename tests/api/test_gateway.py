@@ -164,6 +164,7 @@ def signed_headers(client, method, path, **given):
     return dict(request.headers)
 
 
+@pytest.mark.both_stores
 def test_the_same_request_is_not_taken_twice(signed):
     headers = signed_headers(signed.admin, "GET", "/v1/applications")
     assert [httpx.get(f"{signed.url}/v1/applications", headers=headers).status_code for _ in "12"] == [200, 401]
@@ -219,6 +220,7 @@ def test_a_signature_that_is_no_base64_proves_nothing():
 # --- secrets and tokens ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_stores
 def test_who_is_not_approved_gets_no_token_and_who_is_revoked_loses_his(signed):
     wish = {"name": "n", "owner": "o", "scopes": ["read:layers"]}
     number = httpx.post(f"{signed.url}/v1/application-requests", json=wish).json()["id"]
@@ -241,6 +243,7 @@ def test_a_rotated_secret_overlaps_as_long_as_was_said(signed):
     assert [signed.token(number, one).status_code for one in (first, second, third)] == [401, 401, 200]
 
 
+@pytest.mark.both_stores
 def test_refreshing_ends_the_tokens_before_and_a_stolen_refresh_token_ends_them_all(signed):
     number, secret = signed.let_in(scopes=["read:layers"])
     first = signed.token(number, secret).json()
@@ -334,6 +337,7 @@ def test_more_calls_than_granted_wait_and_are_told_how_long(signed):
     assert (code_of(last), last.headers["retry-after"]) == ((429, "limit.rate"), "1")
 
 
+@pytest.mark.both_stores
 def test_a_quota_of_the_day_ends_and_outlives_what_is_in_memory(signed):
     number, secret = signed.let_in(scopes=["read:layers"], per_day=3)
     token = signed.token(number, secret).json()["access_token"]

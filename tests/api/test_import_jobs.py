@@ -69,19 +69,10 @@ def on_disk(service):
     )
 
 
-@pytest.fixture
-def service(tmp_path):
-    with serving(tmp_path / "twin.gpkg") as running:
-        running.spool = tmp_path / "twin.imports"
-        yield running
-
-
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
+def shared(serving_at):
     """A service for what leaves no trace."""
-    folder = tmp_path_factory.mktemp("shared")
-    with serving(folder / "twin.gpkg") as running:
-        running.spool = folder / "twin.imports"
+    with serving_at() as running:
         yield running
 
 
@@ -105,6 +96,7 @@ def number_in(path):
 # --- from upload to undo --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_stores
 def test_a_model_waits_with_its_receipt_and_difference_until_it_is_committed(service, tmp_path):
     place, job = rehearsed(service, model(tmp_path / "house.ifc").read_bytes(), "一号楼.ifc", at=AT)
     assert (job["state"], job["file"]) == ("rehearsed", "一号楼.ifc")
@@ -118,6 +110,7 @@ def test_a_model_waits_with_its_receipt_and_difference_until_it_is_committed(ser
     assert on_disk(service) == ["lock"]
 
 
+@pytest.mark.both_stores
 def test_an_import_keeps_one_id_from_the_upload_to_its_undo(service):
     place, job = rehearsed(service, houses("甲", "乙"), layer="building", commit="true")
     assert job["state"] == "committed"
@@ -158,6 +151,7 @@ def test_the_difference_tells_each_property_and_each_doubt_with_its_cure(service
     assert doubt["decide"].startswith(f"POST /v1/reviews/{doubt['id']}")
 
 
+@pytest.mark.both_stores
 def test_a_commit_stores_what_was_shown_or_nothing(service):
     place, job = rehearsed(service, houses("甲", "乙"), layer="building")
     rehearsed(service, houses("甲"), "other.geojson", layer="building", commit="true")

@@ -52,6 +52,7 @@ def burn(service, number=0, seq="1"):
     assert service.client.post("/v1/observations", json={"observations": [item]}).json()["accepted"] == 1
 
 
+@pytest.mark.both_stores
 def test_a_rule_is_tried_out_switched_on_and_then_opens_the_doors_of_one_building(linked):
     trial = linked.client.post("/v1/linkage/rules/LR01/simulate", json={"device": "smoke-0"}).json()
     assert (trial["enabled"], [one["device"] for one in trial["commands"]]) == (False, ["door-0"])
@@ -67,6 +68,7 @@ def test_a_rule_is_tried_out_switched_on_and_then_opens_the_doors_of_one_buildin
     assert decide(linked, "LR01", "disable")["enabled"] is False
 
 
+@pytest.mark.both_stores
 def test_a_device_fetches_its_command_and_answers_it(linked):
     decide(linked, "LR01", "enable")
     burn(linked)
@@ -90,6 +92,7 @@ def test_a_person_overrides_with_name_and_reason(linked):
     assert linked.client.post("/v1/devices/D-9/commands", json=wish).status_code == 404
 
 
+@pytest.mark.both_stores
 def test_a_signal_opens_the_doors_of_the_place_it_names_once(linked):
     decide(linked, "LR03-open", "enable")
     word = {"name": "emergency_open", "place": HOUSE, "by": "王", "source": "desk", "source_seq": "1"}

@@ -36,6 +36,7 @@ def test_columns_are_shown_as_they_would_be_read(service):
     assert (shown["ready"], shown["profiles"]) == (True, [])
 
 
+@pytest.mark.both_stores
 def test_a_profile_is_saved_listed_replaced_and_ended(service):
     assert put(service, "园林局", headers=["MJ", "BH", "LX"]).json()["changed"] is True
     assert put(service, "园林局", headers=["MJ", "BH", "LX"]).json()["changed"] is False

@@ -65,6 +65,7 @@ def report(service, number, x, y, ago_s=0.0, **more):
     return service.client.post("/v1/observations", json={"observations": [item]}).json()
 
 
+@pytest.mark.both_stores
 def test_the_nearest_come_first_and_people_in_care_are_not_listed(town):
     for number, x in (("P-1", 200), ("T-1", 20), ("H-1", 0)):
         assert report(town, number, x, 0, storey=2)["accepted"] == 1
@@ -90,6 +91,7 @@ def test_an_impossible_position_is_refused_alone(town):
     assert [one["code"] for one in answer["rejected"]] == ["position.malformed"]
 
 
+@pytest.mark.both_stores
 def test_a_track_is_shown_for_a_purpose_and_the_read_is_kept(town):
     for n in range(5):
         report(town, "P-1", 10 * n, 0, ago_s=60 - 10 * n)
@@ -105,6 +107,7 @@ def test_a_track_is_shown_for_a_purpose_and_the_read_is_kept(town):
     assert (read.subject, read.body["by"], read.body["purpose"]) == ("P-1", "王队", "核查投诉")
 
 
+@pytest.mark.both_stores
 def test_a_missed_point_and_a_left_area_are_alarms_told_once(town):
     begun = town.client.post("/v1/patrols", json={"route": "XL-1", "device": "P-1"})
     assert begun.status_code == 201, begun.text
@@ -143,6 +146,7 @@ def test_a_round_that_cannot_begin_is_refused_by_name(town, route, device, code)
     assert town.client.post("/v1/patrols", json={"route": route, "device": device}).json()["code"] == code
 
 
+@pytest.mark.both_stores
 def test_responders_are_where_their_terminal_is_and_else_at_their_post(town):
     report(town, "T-1", 10, 0)
     found = {one.staff.id: one for one in responders(town.store, "G1", now())}

@@ -9,6 +9,8 @@ import shapely
 from twin.feature import Feature
 from twin.minting import building_codes
 
+pytestmark = pytest.mark.both_stores
+
 BOXES = [shapely.box(120.2 + n * 0.001, 30.3, 120.2004 + n * 0.001, 30.3002) for n in range(4)]
 CODES = building_codes(BOXES, [])
 

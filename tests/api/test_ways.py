@@ -7,6 +7,8 @@ from gis.local import LocalFrame
 from twin.feature import Feature
 from twin.minting import building_codes
 
+pytestmark = pytest.mark.both_stores
+
 FRAME = LocalFrame(120.15, 30.28)
 
 

@@ -71,19 +71,28 @@ def receiver():
     found.close()
 
 
-@pytest.fixture
-def serve(serving_at, tmp_path):
+@pytest.fixture(scope="module")
+def serve(serving_at, tmp_path_factory):
     def start(**options):
-        live = LiveOptions(keys=tmp_path / "twin.key")
+        live = LiveOptions(keys=tmp_path_factory.mktemp("keys") / "twin.key")
         return serving_at(live=live, webhooks=WebhookOptions(**{**FAST, **options}))
 
     return start
 
 
-@pytest.fixture
-def live(serve):
+@pytest.fixture(scope="module")
+def shared(serve):
     with serve() as service:
         yield fill(service)
+
+
+@pytest.fixture
+def live(shared):
+    """The service of all tests; each leaves it without subscriptions."""
+    yield shared
+    for one in shared.client.get("/v1/subscriptions").json()["subscriptions"]:
+        shared.client.delete(f"/v1/subscriptions/{one['id']}").raise_for_status()
+    until(lambda: shared.client.get("/v1/health").json()["webhooks"]["served"] == 0)
 
 
 def until(condition):
@@ -101,6 +110,7 @@ def subscribe(service, receiver, **more):
     return answer.json()
 
 
+@pytest.mark.both_stores
 def test_a_receiver_that_fails_hangs_and_recovers_gets_each_event_once_and_in_order(live, receiver):
     receiver.plan = [500, "hang", 503, 302, "hang", 429, 204, 500, 204, "hang"]
     made = subscribe(live, receiver, filter={"place": NEAR, "kinds": ["observations"]})
@@ -156,6 +166,7 @@ def test_a_redirect_is_not_followed(live, receiver):
     assert len(receiver.calls) == 2  # the redirect itself, and the same call again
 
 
+@pytest.mark.both_stores
 def test_what_is_not_taken_is_a_dead_letter_and_can_be_sent_again(serve, receiver):
     with serve(attempts=2, pause_after=100) as live:
         fill(live)
@@ -305,6 +316,7 @@ def test_a_subscription_that_cannot_be_is_refused_by_name(live, change, status, 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+@pytest.mark.both_stores
 def test_a_subscription_that_ended_is_not_served_and_not_known(live, receiver):
     name = subscribe(live, receiver)["id"]
     assert [one["id"] for one in live.client.get("/v1/subscriptions?owner=应急办").json()["subscriptions"]] == [name]

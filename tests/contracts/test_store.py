@@ -534,3 +534,31 @@ def test_search_puts_the_thing_itself_before_what_is_named_after_it(store):
     )
     assert ids_of(store.search("安和小学", 10)) == ["D-1", "A-0"]
     assert ids_of(store.search("D-1", 10)) == ["D-1", "D-10"]
+
+
+ODD = ["D\0", "D\ud800"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_character_that_cannot_be_stored_is_refused_by_name_and_the_store_goes_on(store, odd):
+    event = NewEvent(kind="x", community="c1", subject="D", source="s", source_seq="1", occurred_at=NOON, body={})
+    reading = Reading("c1", "D", "say", "on", NOON, "s", "2")
+    works = [
+        lambda tx: tx.put(building(odd)),
+        lambda tx: tx.put(building(name=odd)),
+        lambda tx: tx.put(building(attributes={"a": [{"b": odd}]})),
+        lambda tx: tx.put(building(attributes={odd: 1})),
+        lambda tx: tx.append(replace(event, source_seq=odd)),
+        lambda tx: tx.append(replace(event, body={"a": odd})),
+        lambda tx: tx.observe([replace(reading, value=odd)]),
+        lambda tx: tx.observe([replace(reading, value={"a": odd})]),
+        lambda tx: tx.find(Query(layers=("building",), ids=("B-0", odd))),
+    ]
+    for work in works:
+        with pytest.raises(BadInput, match=r"store\.bad_text"):
+            store.write(work).result()
+    for asked in ({"ids": (odd,)}, {"within": odd}, {"filters": (("name", odd),)}):
+        with pytest.raises(BadInput, match=r"store\.bad_text"):
+            find(store, **asked)
+    assert put(store, building(attributes={"a": "\\u0000"})) == [True]
+    assert find(store).features[0].attributes == {"a": "\\u0000"}

@@ -318,3 +318,18 @@ def test_the_buildings_of_monaco_become_places():
     found = building_drafts(layer, renamed, map_columns(layer, list(renamed[0].properties)), never)
     assert len(found) == len(rows)
     assert all(draft.geometry.is_valid for draft in found)
+
+
+def test_a_row_with_a_character_that_cannot_be_stored_is_left_out_by_name():
+    told = []
+    rows = [
+        Row(2, None, None, {"消火栓编号": "X\0", "压力": 0.3}),
+        Row(3, None, None, {"消火栓编号": "X2", "备注": "\ud800"}),
+    ]
+    assert [
+        one.id for one in drafts("hydrant", *rows, Row(4, None, None, {"消火栓编号": "X3"}), on_problem=told.append)
+    ] == ["X3"]
+    assert [(problem.code, problem.facts["row"]) for problem in told] == [
+        ("layer.bad_value", 2),
+        ("layer.bad_value", 3),
+    ]
