@@ -106,6 +106,7 @@ def _starter(kind, request, tmp_path_factory):
 
 
 @pytest.fixture
-def service(serving_at):
-    with serving_at() as running:
+def service(store_kind, serving_at, tmp_path):
+    """A service of this test's own; the embedded store lies where a command of the test finds it."""
+    with serving(tmp_path / "twin.gpkg") if store_kind == "embedded" else serving_at() as running:
         yield running
