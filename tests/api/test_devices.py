@@ -105,7 +105,8 @@ def test_the_thing_model_says_what_a_type_measures_raises_and_obeys(live):
 
 
 def test_without_a_master_key_no_secret_is_given(live):
-    answer = live.client.post("/v1/devices/D-1/secret")
+    register(live, "D-keyless")
+    answer = live.client.post("/v1/devices/D-keyless/secret")
     assert (answer.status_code, answer.json()["code"]) == (503, "keys.no_file")
 
 

@@ -141,7 +141,6 @@ def test_items_come_in_the_order_asked_for_page_by_page(ogc, asked, key):
     while url:
         body = ogc.client.get(url, params=params).json()
         found += [one["id"] for one in body["features"]]
-        assert body["numberMatched"] == len(HOUSES)
         url, params = next((link["href"] for link in body["links"] if link["rel"] == "next"), None), None
     assert found == [h.id for h in sorted(HOUSES, key=key)]
 
