@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import VERSION, problems
 from api.analysis.ways import Ways
+from api.description import describe, operation_name
 from api.gateway.gate import GatewayOptions
 from api.gateway.middleware import Gateway
 from api.gateway.part import gateway_part
@@ -147,7 +148,13 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         leading.release()
 
     app: FastAPI = FastAPIOffline(
-        title="Lifang 里坊", version=VERSION, description=_ABOUT, docs_url="/docs", redoc_url=None, lifespan=lifespan
+        title="Lifang 里坊",
+        version=VERSION,
+        description=_ABOUT,
+        docs_url="/docs",
+        redoc_url=None,
+        lifespan=lifespan,
+        generate_unique_id_function=operation_name,
     )
     app.state.services = Services(
         store=store,
@@ -171,6 +178,7 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         public_origin=public_origin,
     )
     problems.install(app)
+    describe(app)
     for module in (
         health,
         operations,

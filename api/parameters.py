@@ -1,12 +1,19 @@
 """Text parameters of requests and commands, turned into the query's nouns; every fault names its parameter."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from gis.errors import BadInput
+
+MOST_SEQ = 2**63 - 1
+"""No event of the log has a larger number."""
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
 
 
 def numbers(text: str, names: Sequence[str], parameter: str) -> tuple[float, ...]:
@@ -50,13 +57,24 @@ def words(text: str | None) -> tuple[str, ...]:
 
 
 def integers(text: str | None, parameter: str) -> tuple[int, ...]:
-    """Return comma-separated whole numbers."""
-    try:
-        return tuple(int(part) for part in words(text))
-    except ValueError:
+    """Return comma-separated whole numbers of up to nine digits.
+
+    >>> integers("1,-1", "storeys")
+    (1, -1)
+    >>> integers("1" + "0" * 40, "storeys")
+    Traceback (most recent call last):
+        ...
+    gis.errors.BadInput: request.parameter: storeys='1000...' is not whole numbers. Write 1,2,-1.
+    """
+    parts = words(text)
+    if not all(_WHOLE.fullmatch(part) for part in parts):
         raise BadInput(
-            "request.parameter", f"{parameter}={text!r:.60} is not whole numbers.", "Write 1,2,-1.", parameter=parameter
-        ) from None
+            "request.parameter",
+            f"{parameter}={text!r:.60} is not whole numbers.",
+            "Write 1,2,-1.",
+            parameter=parameter,
+        )
+    return tuple(int(part) for part in parts)
 
 
 def moment(text: str | None, parameter: str) -> datetime | None:
@@ -143,7 +161,8 @@ def area_of(text: str, parameter: str) -> BaseGeometry:
         ...
     gis.errors.BadInput: request.parameter: area is no valid polygon. Write POLYGON((lon lat, …)) ...
     """
-    shape = shapely.from_wkt(text, on_invalid="ignore")
+    with np.errstate(all="ignore"):  # numbers beyond any are no polygon, and no warning
+        shape = shapely.from_wkt(text, on_invalid="ignore")
     inside = shape is not None and _inside_crs84(shape)
     if shape is None or not inside or shape.geom_type not in ("Polygon", "MultiPolygon") or not shape.is_valid:
         raise BadInput(

@@ -1,16 +1,18 @@
 """The one table from errors to HTTP: RFC 9457 problem details."""
 
+import json
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic_core import PydanticSerializationError
 from starlette.exceptions import HTTPException
 
 from gis.errors import BadInput, LifangError, Unauthenticated
 
 MEDIA_TYPE = "application/problem+json"
-_TITLES = {
+TITLES = {
     400: "Bad request",
     401: "Not authenticated",
     403: "Forbidden",
@@ -23,16 +25,26 @@ _TITLES = {
 }
 
 
+class _Problem(JSONResponse):
+    """A problem document; half characters that somebody sent are told as question marks."""
+
+    media_type = MEDIA_TYPE
+
+    def render(self, content: Any) -> bytes:
+        """Return the document as bytes."""
+        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
 def problem(request: Request, error: LifangError) -> JSONResponse:
     """Return the error as problem+json; its facts become members."""
     status = _status(request, error)
     body = {
         **members(error),
         "type": f"urn:lifang:{error.code}",
-        "title": _TITLES.get(status, "Error"),
+        "title": TITLES.get(status, "Error"),
         "status": status,
     }
-    return JSONResponse(body, status, media_type=MEDIA_TYPE, headers=_headers(error))
+    return _Problem(body, status, headers=_headers(error))
 
 
 def _headers(error: LifangError) -> dict[str, str]:
@@ -53,9 +65,15 @@ def members(error: LifangError) -> dict[str, Any]:
 
 
 def _status(request: Request, error: LifangError) -> int:
-    # OGC API Features wants 400 for every fault of a parameter (Part 1, requirements 8 and 9), OAuth 2.0 too (5.2).
-    wanted = request.scope["path"].startswith(("/ogc", "/sta", "/v1/token"))
-    return 400 if isinstance(error, BadInput) and wanted else error.http_status
+    return 400 if isinstance(error, BadInput) and is_bad_request(request.scope["path"]) else error.http_status
+
+
+def is_bad_request(path: str) -> bool:
+    """Tell whether bad input is answered there with 400 instead of 422.
+
+    OGC API Features wants it for every fault of a parameter (Part 1, requirements 8 and 9), OAuth 2.0 too (5.2).
+    """
+    return path.startswith(("/ogc", "/sta", "/v1/token"))
 
 
 def install(app: FastAPI) -> None:
@@ -79,4 +97,19 @@ def install(app: FastAPI) -> None:
             "status": error.status_code,
             "code": f"http.{error.status_code}",
         }
-        return JSONResponse(body, error.status_code, media_type=MEDIA_TYPE, headers=error.headers)
+        return _Problem(body, error.status_code, headers=error.headers)
+
+    # What nobody stores meets no check: half characters show when they are written into an answer.
+    @app.exception_handler(UnicodeEncodeError)
+    @app.exception_handler(PydanticSerializationError)
+    async def _half_characters(request: Request, error: ValueError) -> JSONResponse:
+        if "surrogates not allowed" not in str(error):
+            raise error
+        return problem(
+            request,
+            BadInput(
+                "request.half_character",
+                "The request holds half of a surrogate pair.",
+                "Leave out what is no whole character.",
+            ),
+        )

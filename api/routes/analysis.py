@@ -178,7 +178,7 @@ def _within(found: list[Occurrence], key: str | None) -> list[Occurrence]:
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise BadInput(
             "request.parameter", f"timezone={name!r:.60} is none.", "Write Asia/Shanghai.", parameter="timezone"
         ) from None

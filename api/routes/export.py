@@ -15,7 +15,11 @@ from api.view import Seen
 router = APIRouter(tags=["export"])
 
 
-@router.get("/v1/export", response_class=StreamingResponse)
+@router.get(
+    "/v1/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {form_named(name).media_type.partition(";")[0]: {} for name in FORMATS}}},
+)
 def download(
     seen: Seen,
     layers: Layers,

@@ -11,6 +11,7 @@ from fastapi import Query as Parameter
 from pydantic import Field
 
 from api.bounded import BoundedRoute
+from api.description import raw_body
 from api.finding import place_key
 from api.incident_pages import cap_of, incident, name_of, page_of
 from api.parameters import box, integers, words, zoned
@@ -38,6 +39,7 @@ from twin.store import Transaction
 router = APIRouter(tags=["incidents"], route_class=BoundedRoute)
 
 MOST_COUNTED = 20_000
+_MOST_VALUES = 100
 _FOLLOWED = (
     *("class", "state", "feedback"),
     *("reported_at", "accepted_at", "dispatched_at", "handling_at", "feedback_at", "closed_at"),
@@ -133,7 +135,7 @@ class Result(Body):
     result: _Text
 
 
-@router.post("/v1/incidents", status_code=201)
+@router.post("/v1/incidents", status_code=201, responses={200: {"description": "It was reported before"}})
 async def report(here: Here, said: NewReport, response: Response) -> dict[str, Any]:
     """Report an incident; the same `source` and `source_no` again is the same incident (200).
 
@@ -234,14 +236,14 @@ def results(
     return {"results": [one for one in shared if one is not None], "next": page.next}
 
 
-@router.post("/v1/incidents/photos", status_code=201, openapi_extra={"requestBody": {"content": {"image/*": {}}}})
+@router.post("/v1/incidents/photos", status_code=201, openapi_extra=raw_body("image/*", kind="string"))
 async def photo(here: Here, request: Request) -> dict[str, str]:
     """Keep a photo (JPEG, PNG or WebP, up to 5 MB) for a report to name."""
     content = await request.body()
     return (await asyncio.to_thread(here.incidents.photos.keep, content)).as_json()
 
 
-@router.get("/v1/incidents/photos/{sha256}", response_class=Response)
+@router.get("/v1/incidents/photos/{sha256}", response_class=Response, responses={200: {"content": {SHOWN_TYPE: {}}}})
 def shown_photo(here: Here, sha256: str) -> Response:
     """Return a photo as JPEG, without the position, time and camera that were written into it."""
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
@@ -256,7 +258,7 @@ def one(
     return page_of(seen, no, radius_m)
 
 
-@router.get("/v1/incidents/{no}/cap", response_class=Response)
+@router.get("/v1/incidents/{no}/cap", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}})
 def cap(seen: Seen, no: str) -> Response:
     """Return the incident as a CAP 1.2 alert, in Chinese and English."""
     return Response(cap_of(seen, no), media_type=MEDIA_TYPE)
@@ -370,6 +372,13 @@ def _after(name: str, text: str | None, parameter: str) -> tuple[Compare, ...]:
 
 
 def _any(name: str, values: tuple[str, ...] | tuple[int, ...], kind: Literal["string", "number"]) -> tuple[Some, ...]:
+    if len(values) > _MOST_VALUES:
+        raise BadInput(
+            "request.parameter",
+            f"{len(values)} values of {name} are too many.",
+            f"Name {_MOST_VALUES} at most.",
+            parameter=name,
+        )
     named = Property(name, kind, column=False)
     return (Some(tuple(Compare(named, "=", value) for value in values)),) if values else ()
 

@@ -9,6 +9,7 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.bounded import BoundedRoute
+from api.parameters import MOST_SEQ
 from api.state import Here, Services
 from gis.errors import BadInput, NotFound
 from layers.alarm.record import utc
@@ -116,7 +117,7 @@ def simulate(here: Here, name: str, trial: Trial) -> dict[str, Any]:
 @router.get("/v1/linkage/firings")
 def firings(
     here: Here,
-    after: Annotated[int, Parameter(ge=0)] = 0,
+    after: Annotated[int, Parameter(ge=0, le=MOST_SEQ)] = 0,
     name: Annotated[str | None, Parameter(alias="rule")] = None,
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:

@@ -65,7 +65,7 @@ async def end_profile(here: Here, name: Name) -> None:
     await asyncio.to_thread(delete_profile, here.store, name, here.clock())
 
 
-@router.get("/v1/layers/{name}/template.xlsx", response_class=Response)
+@router.get("/v1/layers/{name}/template.xlsx", response_class=Response, responses={200: {"content": {_EXCEL: {}}}})
 def layer_template(here: Here, name: str) -> Response:
     """Return an Excel workbook to fill in and import into the layer."""
     content = template(here.catalogue[name])

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 
 from api.bounded import BoundedRoute
+from api.description import raw_body
 from api.sources.files import FileOptions, FileReport, read_file, take
 from api.state import Here, Services
 from gis.errors import BadInput
@@ -24,7 +25,7 @@ _SUFFIXES = {
 }
 
 
-@router.post("/v1/observations/file", status_code=201)
+@router.post("/v1/observations/file", status_code=201, openapi_extra=raw_body(*_SUFFIXES, kind="string"))
 async def observe_file(
     here: Here,
     request: Request,

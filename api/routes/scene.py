@@ -49,7 +49,11 @@ def scene(here: Here) -> dict[str, Any]:
     }
 
 
-@router.get("/v1/pack/{layer}", response_class=Response)
+@router.get(
+    "/v1/pack/{layer}",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}}, 304: {"description": "unchanged"}},
+)
 def pack(
     seen: Seen,
     request: Request,

@@ -147,7 +147,7 @@ def _csv(points: Sequence[dict[str, Any]], following: str | None) -> Response:
 def _offset(timezone: str, at: datetime) -> timedelta:
     try:
         return at.astimezone(ZoneInfo(timezone)).utcoffset() or timedelta()
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise BadInput(
             "request.parameter", f"timezone={timezone!r:.60} is none.", "Write Asia/Shanghai.", parameter="timezone"
         ) from None

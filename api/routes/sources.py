@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from api.bounded import BoundedRoute
+from api.description import raw_body
+from api.parameters import MOST_SEQ
 from api.state import Here
 from layers.sources.chirpstack import decode_uplink
 from layers.sources.rejected import KIND
@@ -23,7 +25,7 @@ def sources(here: Here) -> dict[str, Any]:
 @router.get("/v1/sources/rejected")
 def rejected(
     here: Here,
-    after: Annotated[int, Query(ge=0, description="Only what the log holds after this number.")] = 0,
+    after: Annotated[int, Query(ge=0, le=MOST_SEQ, description="Only what the log holds after this number.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """Return what came from a broker and could not be taken, oldest first, with the reason and the cure."""
@@ -34,7 +36,7 @@ def rejected(
     }
 
 
-@router.post("/v1/sources/chirpstack", status_code=201)
+@router.post("/v1/sources/chirpstack", status_code=201, openapi_extra=raw_body("application/json"))
 async def chirpstack(
     here: Here,
     request: Request,

@@ -1,5 +1,6 @@
 """The stream: what happens, as server-sent events or over a WebSocket, resumable from any sequence number."""
 
+import re
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Header, WebSocket
@@ -7,6 +8,7 @@ from fastapi import Query as Parameter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from api.parameters import MOST_SEQ
 from api.state import Here, Services
 from api.stream.asked import from_text
 from api.stream.checking import filter_of
@@ -14,6 +16,7 @@ from api.stream.sent import Conversation, same_site, server_sent
 from gis.errors import BadInput
 
 router = APIRouter(tags=["live"])
+_SEQ = re.compile(r"[0-9]{1,18}")
 
 
 @router.get(
@@ -34,12 +37,14 @@ async def stream(
     area: Annotated[str | None, Parameter(description="Polygon, WKT, CRS84.")] = None,
     bbox: Annotated[str | None, Parameter(description="west,south,east,north in degrees.")] = None,
     storeys: Annotated[str | None, Parameter(description="Physical storeys, comma-separated.")] = None,
-    after: Annotated[int | None, Parameter(ge=0, description="Resume behind this sequence number.")] = None,
+    after: Annotated[
+        int | None, Parameter(ge=0, le=MOST_SEQ, description="Resume behind this sequence number.")
+    ] = None,
     last_event_id: Annotated[str | None, Header(description="The same, as browsers send it.")] = None,
 ) -> StreamingResponse:
     """Follow the log. Every message's id is its sequence number; send it back to lose nothing and see nothing twice."""
     if last_event_id is not None:
-        if not last_event_id.isascii() or not last_event_id.isdigit():
+        if _SEQ.fullmatch(last_event_id) is None:
             raise BadInput(
                 "request.parameter", "Last-Event-ID is no number.", "Send the last id.", parameter="Last-Event-ID"
             )

@@ -8,6 +8,7 @@ from fastapi import Query as Parameter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from api.parameters import MOST_SEQ
 from api.state import Here, Services
 from api.stream.asked import Asked
 from api.stream.checking import checked
@@ -19,7 +20,9 @@ from twin.feature import Feature
 
 router = APIRouter(tags=["subscriptions"])
 
-_After = Annotated[int | None, Parameter(ge=0, description="Behind this number; from the beginning when left out.")]
+_After = Annotated[
+    int | None, Parameter(ge=0, le=MOST_SEQ, description="Behind this number; from the beginning when left out.")
+]
 
 
 class Target(BaseModel):

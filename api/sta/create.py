@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 
 from api.bounded import BoundedRoute
+from api.description import raw_body
 from api.state import Here, Services
 from gis.errors import BadInput, LifangError
 from layers.ingest import Receipt
@@ -17,22 +18,23 @@ from layers.sources.sensorthings import decode_arrays, decode_entity
 router = APIRouter(prefix="/sta/v1.1", tags=["sensorthings"], route_class=BoundedRoute)
 
 _MOST_BYTES = 10_000_000
+_ENTITY = raw_body("application/json")
 
 
-@router.post("/Observations", status_code=201)
+@router.post("/Observations", status_code=201, response_class=Response, openapi_extra=_ENTITY)
 async def create(here: Here, request: Request) -> Response:
     """Create an Observation whose `Datastream` is linked by its id; `Location` names it, also when it was there."""
     return await _created(here, decode_entity(await _body(here, request)), request)
 
 
-@router.post("/Datastreams({datastream})/Observations", status_code=201)
+@router.post("/Datastreams({datastream})/Observations", status_code=201, response_class=Response, openapi_extra=_ENTITY)
 async def create_below(here: Here, request: Request, datastream: str) -> Response:
     """Create an Observation of the Datastream that the address names."""
     name = datastream.removeprefix("'").removesuffix("'").replace("''", "'")
     return await _created(here, decode_entity(await _body(here, request), name), request)
 
 
-@router.post("/CreateObservations", status_code=201)
+@router.post("/CreateObservations", status_code=201, openapi_extra=raw_body("application/json", kind="array"))
 async def create_many(here: Here, request: Request) -> list[str]:
     """Create the Observations of data arrays; the answer has a link for each row, or `error: ` and why not."""
     decoded = decode_arrays(await _body(here, request))

@@ -1,0 +1,125 @@
+"""The description of the service (OpenAPI 3.1): faults declared once, stable names, a worked example of each call."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api.problems import MEDIA_TYPE, TITLES, is_bad_request
+
+Document = dict[str, Any]
+
+_PROBLEM: Document = {
+    "type": "object",
+    "description": "What went wrong and its cure (RFC 9457); further members tell where.",
+    "required": ["type", "title", "status", "code"],
+    "properties": {
+        "type": {"type": "string", "description": "urn:lifang: and the code."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable; programs may compare it. All are in docs/errors.md."},
+        "detail": {"type": "string"},
+        "cure": {"type": "string", "description": "What to do about it."},
+        "parameter": {"type": "string", "description": "Which parameter is wrong."},
+    },
+}
+_HEADERS: Mapping[int, Document] = {
+    401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}},
+}
+_ALWAYS = (401, 403, 429, 503)
+
+
+def operation_name(route: APIRoute) -> str:
+    """Return the name that generated clients give an operation: its tag and its function, ``places_history``."""
+    return f"{route.tags[0] if route.tags else 'page'}_{route.name.rstrip('_')}"
+
+
+def raw_body(*media_types: str, kind: str = "object") -> Document:
+    """Return how a route describes a body that it reads itself; ``kind`` is ``object``, ``array`` or ``string``."""
+    schema = {"type": kind, **({"items": {"type": "object"}} if kind == "array" else {})}
+    return {"requestBody": {"required": True, "content": {one: {"schema": schema} for one in media_types}}}
+
+
+def describe(app: FastAPI) -> None:
+    """Let an application describe itself completely."""
+    plain = app.openapi
+
+    def described() -> Document:
+        if app.openapi_schema is None:
+            app.openapi_schema = complete(plain())
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]  # the way that FastAPI documents
+
+
+def complete(document: Document) -> Document:
+    """Return a description with faults and examples; pages, which bear no tag, are left out."""
+    document["paths"] = {
+        path: held for path, held in document["paths"].items() if any("tags" in one for one in held.values())
+    }
+    shared = document["components"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        shared["schemas"].pop(unused, None)
+    shared["schemas"]["Problem"] = _PROBLEM
+    shared["responses"] = {_name(status): _fault(status) for status in TITLES}
+    examples = worked_examples()
+    for path, method, operation in operations(document):
+        _declare_faults(path, method, operation)
+        _illustrate(operation, examples.get(operation["operationId"], {}))
+    return document
+
+
+def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
+    """Yield path, method and operation."""
+    for path, held in document["paths"].items():
+        for method, operation in held.items():
+            yield path, method, operation
+
+
+@cache
+def worked_examples() -> Mapping[str, Document]:
+    """Return operation → its example: parameters by name, and ``body``."""
+    found: Mapping[str, Document] = yaml.safe_load((files("api") / "examples.yaml").read_text("utf-8"))
+    return found
+
+
+def _name(status: int) -> str:
+    return TITLES[status].title().replace(" ", "")
+
+
+def _fault(status: int) -> Document:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    headers = {"headers": _HEADERS[status]} if status in _HEADERS else {}
+    return {"description": TITLES[status], "content": content, **headers}
+
+
+def _declare_faults(path: str, method: str, operation: Document) -> None:
+    operation["responses"].pop("422", None)
+    for status in sorted(_faults(path, method, operation)):
+        operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
+
+
+def _faults(path: str, method: str, operation: Document) -> set[int]:
+    asked = "requestBody" in operation or "parameters" in operation or method != "get"
+    known = {*_ALWAYS, 400 if is_bad_request(path) else 422}
+    if asked:
+        known.add(404)
+    if "requestBody" in operation:
+        known.add(400)
+    if method != "get":
+        known.add(409)
+    return known
+
+
+def _illustrate(operation: Document, example: Document) -> None:
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] in example:
+            parameter["example"] = example[parameter["name"]]
+    if "body" in example:
+        for content in operation["requestBody"]["content"].values():
+            content["example"] = example["body"]
