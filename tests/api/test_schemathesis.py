@@ -29,6 +29,9 @@ from api.gateway.gate import GatewayOptions
 from api.live import LiveOptions
 from tests.api.everything import example_of, furnish
 
+pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
+"""schemathesis uses the module ``random`` inside its strategies, and Hypothesis tells it so now and then."""
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

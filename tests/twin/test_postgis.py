@@ -408,7 +408,7 @@ def test_what_the_database_cannot_keep_is_refused_alone(open_store):
     store = open_store()
     bad = store.write(lambda tx: tx.put(house("B", name="a\x00b")))
     good = store.write(lambda tx: tx.put(house("C")))
-    with pytest.raises(BadInput, match=r"store\.bad_value"):
+    with pytest.raises(BadInput, match=r"store\.bad_text"):
         bad.result()
     assert good.result()
 
