@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import shapely
@@ -192,7 +193,7 @@ def test_a_cancel_ends_the_reading_process_and_removes_the_file(service, slow_re
     pid = number_in(slow_reading)
     assert service.client.delete(place).json()["state"] == "cancelled"
     for _ in range(600):
-        if on_disk(service) == ["lock"]:
+        if on_disk(service) == ["lock"] and not Path(f"/proc/{pid}").exists():
             break
         time.sleep(0.05)
     assert on_disk(service) == ["lock"]
