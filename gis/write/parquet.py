@@ -1,4 +1,4 @@
-"""GeoParquet 1.1 and Arrow streams: WKB, CRS84, and a bounding box a row, so that readers skip what they do not need."""
+"""GeoParquet 1.1 and Arrow streams: WKB, CRS84, and a bounding box a row, so that readers skip the rest."""
 
 import json
 from collections.abc import Iterator

@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -50,8 +51,8 @@ def test_requests_are_counted_by_the_template_of_their_route(service):
 
 
 def test_what_nobody_serves_shares_one_row_however_many_ask_for_it(service):
-    for number in range(5):
-        service.client.request(f"VERB{number}", f"/nothing/{number}")
+    for number, verb in enumerate(("LOCK", "MKCOL", "PROPFIND", "PURGE", "SEARCH")):
+        service.client.request(verb, f"/nothing/{number}")
     routes = {labels for name, labels in figures(service) if name == "lifang_requests_total"}
     assert len([labels for labels in routes if ("route", "other") in labels]) == 1
 
@@ -145,6 +146,32 @@ def test_headers_that_do_not_come_end_the_connection(line, sent):
     answer = b"".join(iter(lambda: line.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "request.slow_headers"
+
+
+@pytest.mark.parametrize("part", [b"GET /livez?", b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: "])
+def test_headers_without_end_end_the_connection(line, part):
+    line.sendall(part)
+    with suppress(ConnectionError):  # the rest of what is sent finds the line closed
+        for _ in range(100):
+            line.sendall(b"x" * 1024)
+    answer = line.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "request.large_headers"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"VERB1 / HTTP/1.1\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\n\r\n",
+        "GET /路 HTTP/1.1\r\n\r\n".encode(),
+        bytes(range(256)),
+    ],
+)
+def test_what_is_no_request_is_told_so_like_every_other_fault(line, sent):
+    line.sendall(sent)
+    answer = b"".join(iter(lambda: line.recv(65536), b""))
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "request.not_http"
 
 
 def test_a_second_request_that_trickles_is_given_up_too_and_an_idle_line_is_not(line):
