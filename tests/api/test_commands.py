@@ -194,7 +194,12 @@ GIS_FAULTS = {
     "a layer 1,000 km away": ("a.geojson", _far, "gis.wrong_place", 2),
     "axes that are swapped": ("a.geojson", lambda path: geojson(path, square(), swap=True), "gis.bad_position", 2),
     "a table with a heading only": ("a.csv", lambda path: path.write_text("建筑编号,层数\n"), "gis.empty", 2),
-    "an old workbook under a new name": ("a.xlsx", lambda path: path.write_bytes(b"\xd0\xcf\x11\xe0" * 50), "gis.format", 2),
+    "an old workbook under a new name": (
+        "a.xlsx",
+        lambda path: path.write_bytes(b"\xd0\xcf\x11\xe0" * 50),
+        "gis.format",
+        2,
+    ),
     "buildings without outline": ("a.csv", lambda path: path.write_text("建筑编号\n1\n"), "import.nothing_usable", 2),
     "a file of unknown kind": ("a.docx", lambda path: path.write_bytes(b"PK"), "gis.format", 2),
 }
