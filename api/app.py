@@ -179,14 +179,16 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
     )
     problems.install(app)
     describe(app)
+    # They are tried in turn: what is asked most often stands first.
     for module in (
+        observations,
+        query,
+        places,
         health,
         operations,
         applications,
-        places,
         envelope,
         addresses,
-        query,
         ways,
         analysis,
         alarms,
@@ -195,7 +197,6 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         one_key,
         moving,
         events,
-        observations,
         observation_files,
         sources,
         series,

@@ -1,8 +1,10 @@
 """Messages of a size that a device can mean: what is larger is refused before it fills the memory."""
 
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message
@@ -21,9 +23,21 @@ class BoundedRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:
-            return await handler(Request(request.scope, _replayed(await _body(request))))
+            return await handler(_Message(request.scope, _replayed(await _body(request))))
 
         return bounded
+
+
+class _Message(Request):
+    """A request whose JSON is read by a fast and strict reader, and by a lenient one where that gives up."""
+
+    async def json(self) -> Any:
+        """Return the body; raises ``json.JSONDecodeError``."""
+        body = await self.body()
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return json.loads(body)  # NaN and the like: then only the item that holds it is refused
 
 
 async def _body(request: Request) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gis.errors import BadInput
 from twin.feature import Feature
@@ -66,9 +66,10 @@ MOST = 1e300
 """Largest number a reading may have: sums of them must stay finite."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: tens of thousands are made a second, and freezing doubles what each costs.
+@dataclass(slots=True)
 class Reading:
-    """What a device saw of one property, before the store has numbered it.
+    """What a device saw of one property, before the store has numbered it; never changed once made.
 
     In the log it is an event of kind ``observation`` whose body holds ``property`` and ``result``.
 
@@ -96,7 +97,7 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Refuse a number that nobody could sum."""
-        if isinstance(self.value, int | float) and not -MOST <= self.value <= MOST:
+        if isinstance(self.value, (int, float)) and not -MOST <= self.value <= MOST:
             raise BadInput(
                 "reading.too_large",
                 f"{self.name} of {self.device} is no finite number of a usual size.",
@@ -106,8 +107,7 @@ class Reading:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(NamedTuple):
     """What became of a reading: its number in the log, and whether it is now the latest value."""
 
     seq: int
