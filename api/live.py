@@ -24,7 +24,7 @@ from layers.linkage.engine import Engine
 from layers.linkage.watched import WatchedStore
 from layers.moving.rounds import Patrols
 from layers.observation.decode import Clocks
-from twin.store import Store
+from twin.store import Band, Store
 
 ALARMS_EVERY_S = 1.0
 PRESENCE_EVERY_S = 15.0
@@ -41,6 +41,7 @@ class LiveOptions:
         signed: Unsigned messages are refused.
         clocks: How far a device's clock may be from ours.
         photos: Folder for photos of incidents; ``None`` keeps none.
+        bands: Of which properties only exceptions are kept.
         streams: Scheme of a camera's stream reference → address with ``{id}``, where a player finds it.
     """
 
@@ -48,6 +49,7 @@ class LiveOptions:
     signed: bool = False
     clocks: Clocks = Clocks()  # noqa: RUF009 - frozen
     streams: Mapping[str, str] = field(default_factory=dict)
+    bands: Mapping[str, Band] = field(default_factory=dict)
     photos: Path | None = None
 
 
@@ -99,7 +101,9 @@ def live_part(
     return Live(
         store=store,
         registry=registry,
-        ingest=Ingest(store, types, clock, policy=policy, clocks=options.clocks, registry=registry),
+        ingest=Ingest(
+            store, types, clock, policy=policy, clocks=options.clocks, registry=registry, bands=options.bands
+        ),
         board=board,
         duty=Duty(store, types, policy, registry, board, clock),
         watchman=Watchman(store, policy, registry, board, clock),

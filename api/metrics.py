@@ -45,6 +45,7 @@ class _Figures(Collector):
         taken = CounterMetricFamily("lifang_observations", "What became of observations.", labels=["outcome"])
         taken.add_metric(["accepted"], totals.accepted)
         taken.add_metric(["duplicate"], totals.duplicates)
+        taken.add_metric(["unchanged"], totals.unchanged)
         taken.add_metric(["rejected"], totals.rejected)
         yield taken
         alarms = GaugeMetricFamily("lifang_alarms", "Alarms by state.", labels=["state"])

@@ -17,7 +17,7 @@ from layers.device.registry import Registry
 from layers.device.types import DeviceType
 from layers.observation.decode import Clocks, Observation, check, decode
 from twin.feature import Feature
-from twin.store import Observed, Reading, Store, Transaction
+from twin.store import UNCHANGED, Band, Observed, Reading, Store, Transaction
 
 MAX_ITEMS = 10_000
 
@@ -29,12 +29,14 @@ class Receipt:
     Attributes:
         accepted: Observations now in the log.
         duplicates: Observations that were there already.
+        unchanged: Observations that say nothing new, where the policy keeps exceptions only; they are not in the log.
         rejected: ``index``, ``code``, ``message`` and ``cure`` of each that was not taken.
         seq: Position of the newest event this message appended; 0 when none.
     """
 
     accepted: int = 0
     duplicates: int = 0
+    unchanged: int = 0
     rejected: list[Mapping[str, Any]] = field(default_factory=list)
     seq: int = 0
 
@@ -60,6 +62,7 @@ class Totals:
 
     accepted: int = 0
     duplicates: int = 0
+    unchanged: int = 0
     rejected: int = 0
 
 
@@ -73,6 +76,7 @@ class Ingest:
         policy: How alarms behave; ``None`` for the one that comes with the product.
         clocks: How far a device's clock may be from ours.
         registry: The devices; ``None`` makes one of its own.
+        bands: Of which properties only exceptions are kept; those that have a limit are kept whole all the same.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class Ingest:
         policy: Policy | None = None,
         clocks: Clocks | None = None,
         registry: Registry | None = None,
+        bands: Mapping[str, Band] | None = None,
     ) -> None:
         self._store = store
         self._types = types
@@ -92,6 +97,7 @@ class Ingest:
         self._clocks = clocks or Clocks()
         self._registry = registry or Registry(store, types, clock)
         self._limits = self._policy.limits(types)
+        self._bands = bands or {}
         self.totals = Totals()
 
     def observe(self, items: Sequence[Any], *, only: str | None = None) -> "Future[Receipt]":
@@ -125,6 +131,9 @@ class Ingest:
                 if observed is None:
                     receipt.duplicates += 1
                     continue
+                if observed is UNCHANGED:
+                    receipt.unchanged += 1
+                    continue
                 receipt.accepted += 1
                 receipt.seq = max(receipt.seq, observed.seq)
                 if observed.newest:
@@ -143,6 +152,7 @@ class Ingest:
             receipt = written.result()
             self.totals.accepted += receipt.accepted
             self.totals.duplicates += receipt.duplicates
+            self.totals.unchanged += receipt.unchanged
             self.totals.rejected += len(receipt.rejected)
 
     def _checked(self, item: Any, devices: Mapping[str, Feature], now: datetime, only: str | None) -> _Seen:
@@ -164,7 +174,13 @@ class Ingest:
             )
         kind = self._types[device.attributes["device_type"]]
         self._clocks.check(observation, now)
-        return _Seen(_reading(check(observation, kind), device), device, kind, observation.position)
+        band = self._band(kind, observation.name) if self._bands else None
+        return _Seen(_reading(check(observation, kind), device, band), device, kind, observation.position)
+
+    def _band(self, kind: DeviceType, name: str) -> Band | None:
+        """Return within what a reading says nothing new; what may raise an alarm is never left out."""
+        whole = name in kind.alarms or (kind.name, name) in self._limits
+        return None if whole else self._bands.get(name)
 
     def _judge(self, seen: _Seen, observed: Observed, desk: Desk, limits: Limits) -> None:
         """Let a new latest value move the alarms it speaks of."""
@@ -187,7 +203,7 @@ class Ingest:
         return there, str(h3.latlng_to_cell(lat, lon, self._policy.resolution))
 
 
-def _reading(observation: Observation, device: Feature) -> Reading:
+def _reading(observation: Observation, device: Feature, band: Band | None) -> Reading:
     return Reading(
         device.community,
         observation.device,
@@ -196,4 +212,6 @@ def _reading(observation: Observation, device: Feature) -> Reading:
         observation.phenomenon_time,
         observation.source,
         observation.source_seq,
+        observation.result_time,
+        band,
     )

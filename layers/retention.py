@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gis.errors import BadInput
 from layers.declaration_file import parse_yaml
 from twin.query import Query
-from twin.store import Event, NewEvent, Store, Transaction
+from twin.store import Band, Event, NewEvent, Store, Transaction
 
 KIND = "retention"
 _SOURCE = "lifang:retention"
@@ -32,6 +32,19 @@ class Term(_Model):
     source: str | None = None
 
 
+class Exceptions(_Model):
+    """Report by exception: within what a reading says nothing new, and how often one is kept all the same."""
+
+    within: float = Field(ge=0, allow_inf_nan=False)
+    every_s: int = Field(ge=1, le=86_400)
+
+
+class ReadingTerm(Term):
+    """How long, and whether all of them or only exceptions."""
+
+    by_exception: Exceptions | None = None
+
+
 class Retention(_Model):
     """The policy.
 
@@ -42,7 +55,7 @@ class Retention(_Model):
         events: By kind of event; what is not named is kept for good.
     """
 
-    readings: Mapping[str, Term]
+    readings: Mapping[str, ReadingTerm]
     other_readings: Term
     hours: Term
     events: Mapping[str, Term]
@@ -53,6 +66,15 @@ class Retention(_Model):
             return self.readings.get(str(event.body.get("property")), self.other_readings).days
         term = self.events.get(event.kind)
         return None if term is None else term.days
+
+    @property
+    def bands(self) -> Mapping[str, Band]:
+        """Return of which properties only exceptions are kept."""
+        return {
+            name: Band(term.by_exception.within, timedelta(seconds=term.by_exception.every_s))
+            for name, term in self.readings.items()
+            if term.by_exception is not None
+        }
 
     @property
     def shortest(self) -> int:
@@ -74,7 +96,8 @@ def parse_retention(text: str, where: str) -> Retention:
     """Return the policy that a YAML document states.
 
     Raises:
-        BadInput: ``retention.bad_policy``; ``retention.too_short`` for less than a standard asks for.
+        BadInput: ``retention.bad_policy``; ``retention.too_short`` for less than a standard asks for, and
+            ``retention.kept_whole`` for leaving out of what it asks for.
 
     >>> parse_retention("{readings: {}, other_readings: {days: 0}, hours: {days: 9}, events: {}}", "mine.yaml")
     Traceback (most recent call last):
@@ -89,6 +112,14 @@ def parse_retention(text: str, where: str) -> Retention:
                 "retention.too_short",
                 f"{where}: {name} would be kept {days} days; {term.source} asks for {term.least}.",
                 "Give it a term of its own that is long enough.",
+                file=where,
+                field=name,
+            )
+        if term.source is not None and name in policy.bands:
+            raise BadInput(
+                "retention.kept_whole",
+                f"{where}: {name} is kept whole; {term.source} asks for it.",
+                "Leave by_exception out.",
                 file=where,
                 field=name,
             )

@@ -1,23 +1,17 @@
 """What every store decides alike when a batch comes into the log: what is new, and what is now the latest value."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from twin.characters import kept, kept_json
-from twin.store import NewEvent, Observed, Reading
+from twin.store import UNCHANGED, NewEvent, Observed, Reading
 
 Key = tuple[str, str, str]
 """Source, the source's own number, community: what makes two messages the same."""
-
-
-class Moment(Protocol):
-    """What a store keeps a moment as; the later one is the greater."""
-
-    def __ge__(self, other: Any, /) -> bool:
-        """Tell whether this is not earlier."""
 
 
 def key_of(sent: NewEvent | Reading) -> Key:
@@ -42,38 +36,75 @@ def first_of_each(keys: Sequence[Key], known: Collection[int]) -> list[bool]:
     return fresh
 
 
+class Standing(NamedTuple):
+    """The latest value of a property as a store keeps it: when it was so, and its JSON."""
+
+    moment: Any
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """Which readings of a batch became the latest value when they came, and which one each property is left with."""
+    """What a batch does to the latest values.
+
+    Attributes:
+        wins: Of each reading, whether it became the latest value when it came.
+        last: The reading that each property is left with.
+        unchanged: Readings that say nothing new.
+    """
 
     wins: Sequence[bool]
     last: Mapping[tuple[str, str], int]
+    unchanged: Collection[int]
 
 
 def newest_of(
     readings: Sequence[Reading],
     fresh: Sequence[bool],
-    moments: Sequence[Moment],
-    standing: Mapping[tuple[str, str], Moment],
+    seen: Sequence[Standing],
+    standing: Mapping[tuple[str, str], Standing],
+    since: Callable[[Any], datetime],
 ) -> Newest:
-    """Return what the readings change, one after another, in the latest values that stand."""
+    """Return what the readings change, one after another, in the latest values that stand.
+
+    Args:
+        readings: In the order they came.
+        fresh: Which are not in the log yet.
+        seen: Moment and value of each as the store keeps them; of two moments the later one is the greater.
+        standing: What is the latest value of each property so far.
+        since: Returns a moment of the store's as a time.
+    """
     latest = dict(standing)
-    wins, last = [], {}
-    for place, (reading, is_new, moment) in enumerate(zip(readings, fresh, moments, strict=True)):
+    wins, last, unchanged = [], {}, set()
+    for place, (reading, is_new, now) in enumerate(zip(readings, fresh, seen, strict=True)):
         key = reading.device, reading.name
         before = latest.get(key)
-        won = is_new and (before is None or moment >= before)
+        won = is_new and (before is None or now.moment >= before.moment)
+        if won and reading.band is not None and before is not None and _says_nothing(reading, before, since):
+            unchanged.add(place)
+            won = False
         wins.append(won)
         if won:
-            latest[key] = moment
+            latest[key] = now
             last[key] = place
-    return Newest(wins, last)
+    return Newest(wins, last, unchanged)
 
 
-def observed(fresh: Sequence[bool], wins: Sequence[bool], seq: int) -> list[Observed | None]:
-    """Number the new readings of a batch from the last number given on."""
+def _says_nothing(reading: Reading, before: Standing, since: Callable[[Any], datetime]) -> bool:
+    band, value, kept = reading.band, reading.value, json.loads(before.value)
+    if band is None or reading.occurred_at - since(before.moment) >= band.every:
+        return False
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (value, kept))
+    return abs(value - kept) <= band.within if numbers else value == kept and type(value) is type(kept)
+
+
+def observed(fresh: Sequence[bool], newest: Newest, seq: int) -> list[Observed | None]:
+    """Number the readings of a batch that are kept, from the last number given on."""
     found: list[Observed | None] = []
-    for is_new, won in zip(fresh, wins, strict=True):
+    for place, (is_new, won) in enumerate(zip(fresh, newest.wins, strict=True)):
+        if place in newest.unchanged:
+            found.append(UNCHANGED)
+            continue
         seq += is_new
         found.append(Observed(seq, won) if is_new else None)
     return found
@@ -90,13 +121,20 @@ def json_of(value: Any) -> str:
     return kept_json(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
-def body_of(name: str, value: str) -> str:
-    r"""Return the body of a reading's event.
+def body_of(reading: Reading, value: str) -> str:
+    r"""Return the body of a reading's event; its value is JSON already.
 
-    >>> body_of('a "b"', "21.5")
+    >>> noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    >>> body_of(Reading("c1", "D-1", 'a "b"', 21.5, noon, "gw", "1"), "21.5")
     '{"property":"a \\"b\\"","result":21.5}'
+    >>> made = datetime.fromisoformat("2026-11-22T20:00:00+08:00")
+    >>> body_of(Reading("c1", "D-1", "ph", 7, noon, "lab", "1", made), "7")
+    '{"property":"ph","result":7,"resultTime":"2026-11-22T12:00:00Z"}'
     """
-    return f'{{"property":{_quoted(name)},"result":{value}}}'
+    if reading.result_time is None:
+        return f'{{"property":{_quoted(reading.name)},"result":{value}}}'
+    made = reading.result_time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return f'{{"property":{_quoted(reading.name)},"result":{value},"resultTime":"{made}"}}'
 
 
 @lru_cache(maxsize=4096)

@@ -66,17 +66,33 @@ MOST = 1e300
 """Largest number a reading may have: sums of them must stay finite."""
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """When a reading says nothing new, so that it need not be kept (report by exception).
+
+    Attributes:
+        within: A number that differs by no more from the last one kept says nothing new; anything else must be equal.
+        every: One is kept at least so often, however little changes.
+    """
+
+    within: float
+    every: timedelta
+
+
 # Not frozen: tens of thousands are made a second, and freezing doubles what each costs.
 @dataclass(slots=True)
 class Reading:
     """What a device saw of one property, before the store has numbered it; never changed once made.
 
-    In the log it is an event of kind ``observation`` whose body holds ``property`` and ``result``.
+    In the log it is an event of kind ``observation`` whose body holds ``property``, ``result`` and, where it was said,
+    ``resultTime``.
 
     Attributes:
         value: Number, boolean, text or JSON object.
         occurred_at: When it was so (phenomenon time, UTC).
         source: Who says so; with ``source_seq`` the idempotency key.
+        result_time: When the value was made, where that is another moment and was said (``resultTime`` of its body).
+        band: Lets the store leave it out of the log when it says nothing new; ``None``: it is kept.
 
     Raises:
         BadInput: ``reading.too_large``.
@@ -94,6 +110,8 @@ class Reading:
     occurred_at: datetime
     source: str
     source_seq: str
+    result_time: datetime | None = None
+    band: Band | None = None
 
     def __post_init__(self) -> None:
         """Refuse a number that nobody could sum."""
@@ -112,6 +130,10 @@ class Observed(NamedTuple):
 
     seq: int
     newest: bool
+
+
+UNCHANGED = Observed(0, newest=False)
+"""What became of a reading that says nothing new: it is not in the log, but its device was heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +190,8 @@ class Transaction(Protocol):
     def observe(self, readings: Sequence[Reading]) -> list[Observed | None]:
         """Append readings to the log and keep the latest values; ``None`` for each that is there already.
 
-        Late data do not turn a latest value back; of two readings of one moment the one that came later holds.
+        Late data do not turn a latest value back; of two readings of one moment the one that came later holds. A
+        reading with a band that says nothing new beside the latest value is :data:`UNCHANGED`.
         """
 
     def sweep(self, after: int, before: datetime, limit: int, doomed: Callable[[Event], bool]) -> Swept:

@@ -83,6 +83,7 @@ def _logged(store: Store, arguments: Namespace) -> Iterator[Item]:
                 "device": event.subject,
                 "property": event.body["property"],
                 "result": event.body["result"],
+                "resultTime": event.body.get("resultTime"),
                 "phenomenonTime": event.occurred_at.isoformat(),
                 "source": event.source,
                 "source_seq": event.source_seq,

@@ -38,8 +38,14 @@ def _live(chosen: Settings) -> "LiveOptions":
     from layers.observation.decode import Clocks
 
     clocks = Clocks(timedelta(seconds=chosen.clock_ahead_s), timedelta(days=chosen.late_days))
+    policy = None if chosen.retention is None else policy_of(chosen.retention)
     return LiveOptions(
-        keys=keys_of(chosen), signed=chosen.signed, clocks=clocks, streams=chosen.streams, photos=photos_of(chosen)
+        keys=keys_of(chosen),
+        signed=chosen.signed,
+        clocks=clocks,
+        streams=chosen.streams,
+        photos=photos_of(chosen),
+        bands={} if policy is None else policy.bands,
     )
 
 

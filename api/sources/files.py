@@ -47,6 +47,7 @@ class FileReport:
 
     accepted: int = 0
     duplicates: int = 0
+    unchanged: int = 0
     rejected_count: int = 0
     seq: int = 0
     rejected: list[Mapping[str, Any]] = field(default_factory=list)
@@ -102,6 +103,7 @@ def _take_part(part: list[_Line], live: Live, report: FileReport) -> None:
     receipt = live.ingest.observe([item for _, item in items]).result()
     report.accepted += receipt.accepted
     report.duplicates += receipt.duplicates
+    report.unchanged += receipt.unchanged
     report.seq = max(report.seq, receipt.seq)
     for fault in receipt.rejected:
         report.reject(items[fault["index"]][0], fault)

@@ -207,6 +207,7 @@ class Mqtt:
             "acknowledged": self._acknowledged,
             "accepted": counts.accepted,
             "duplicates": counts.duplicates,
+            "unchanged": counts.unchanged,
             "rejected": counts.rejected,
             "rejected_untold": self._taker.untold,
         }

@@ -39,6 +39,7 @@ class Counts:
 
     accepted: int = 0
     duplicates: int = 0
+    unchanged: int = 0
     rejected: int = 0
 
 
@@ -86,6 +87,7 @@ class Taker:
             receipt = self._live.ingest.observe(batch.items[part]).result()
             self.counts.accepted += receipt.accepted
             self.counts.duplicates += receipt.duplicates
+            self.counts.unchanged += receipt.unchanged
             for fault in receipt.rejected:
                 delivery, said = batch.origins[part][fault["index"]]
                 error = BadInput(fault["code"], fault["message"], fault["cure"], device=fault.get("device"))

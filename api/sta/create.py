@@ -14,6 +14,8 @@ from gis.errors import BadInput, LifangError
 from layers.ingest import Receipt
 from layers.sources.payload import Item, parse
 from layers.sources.sensorthings import decode_arrays, decode_entity
+from twin.series import Series
+from twin.store import Event
 
 router = APIRouter(prefix="/sta/v1.1", tags=["sensorthings"], route_class=BoundedRoute)
 
@@ -69,6 +71,12 @@ def _links(here: Services, request: Request, items: Sequence[Item], receipt: Rec
 
 
 def _link(here: Services, request: Request, item: Item) -> str:
-    event = here.store.event(str(item["source"]), str(item["source_seq"]))
+    event = here.store.event(str(item["source"]), str(item["source_seq"])) or _standing(here, item)
     base = str(request.base_url).rstrip("/")
     return f"{base}/sta/v1.1/Observations({quote(repr(str(event.seq)))})" if event else "error: not found"
+
+
+def _standing(here: Services, item: Item) -> Event | None:
+    """Return the Observation that stands for one which said nothing new and so was not kept."""
+    asked = Series(devices=(str(item["device"]),), names=(str(item["property"]),), newest_first=True, limit=1)
+    return next(iter(here.store.observations(asked)), None)

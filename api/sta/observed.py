@@ -28,7 +28,7 @@ def tell(event: Event) -> dict[str, Any]:
     """Return the properties of an Observation; when the twin learned of it stands in its parameters."""
     return {
         "phenomenonTime": utc(event.occurred_at),
-        "resultTime": None,
+        "resultTime": event.body.get("resultTime"),
         "result": event.body["result"],
         "parameters": {"recordedTime": utc(event.recorded_at), "source": event.source, "source_seq": event.source_seq},
     }

@@ -28,8 +28,9 @@ class Observation:
     Attributes:
         name: The observed property: a measure or an alarm of the device's type.
         result: Number, boolean, text or JSON object.
-        phenomenon_time: When it was so, UTC.
+        phenomenon_time: When it was so.
         source: Who sends it; with ``source_seq`` the idempotency key.
+        result_time: When the result was made, of what is measured first and worked out later; ``None``: not said.
         unit: UCUM code of the result; ``None``: that of the catalogue.
         position: Longitude, latitude (CRS84) of what a camera saw; ``None``: where the device stands.
     """
@@ -40,6 +41,7 @@ class Observation:
     phenomenon_time: datetime
     source: str
     source_seq: str
+    result_time: datetime | None = None
     unit: str | None = None
     position: tuple[float, float] | None = None
 
@@ -106,9 +108,11 @@ def decode(item: Any) -> Observation:
     result = item["result"]
     if isinstance(result, str | dict | list) and is_odd_json(json.dumps(result, ensure_ascii=False)):
         raise _malformed("result", "holds a character that cannot be stored", "Leave out NUL.")
-    moment = _time(item)
+    moment = _time("phenomenonTime", item.get("phenomenonTime"))
     device, name, source, source_seq = _plain_keys(item) or [_text(item, name) for name in _NAMES]
     seen = Observation(device, name, result, moment, source, source_seq)
+    if item.get("resultTime") is not None:
+        seen.result_time = _time("resultTime", item["resultTime"])
     if item.get("unit") is not None:
         seen.unit = _text(item, "unit")
     if item.get("position") is not None:
@@ -136,16 +140,15 @@ def _text(item: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _time(item: Mapping[str, Any]) -> datetime:
-    text = item.get("phenomenonTime")
+def _time(field: str, text: Any) -> datetime:
     if text is None:
-        raise _malformed("phenomenonTime", "is missing", "Send an RFC 3339 time with a zone.")
+        raise _malformed(field, "is missing", "Send an RFC 3339 time with a zone.")
     try:
         moment = datetime.fromisoformat(text)
     except (TypeError, ValueError):
-        raise _malformed("phenomenonTime", f"is not a time: {text!r}", "Send an RFC 3339 time with a zone.") from None
+        raise _malformed(field, f"is not a time: {text!r:.80}", "Send an RFC 3339 time with a zone.") from None
     if moment.tzinfo is None:
-        raise _malformed("phenomenonTime", "has no time zone", "Add Z or +08:00.")
+        raise _malformed(field, "has no time zone", "Add Z or +08:00.")
     return moment
 
 

@@ -42,6 +42,7 @@ class Pace:
         return {
             **item,
             "phenomenonTime": self.due(at).isoformat(),
+            "resultTime": None,
             "source": f"replay:{self.run}",
             "source_seq": number,
         }

@@ -140,6 +140,7 @@ def _item(device: str, name: str, body: Mapping[str, Any]) -> Item:
         "property": name,
         "result": result,
         "phenomenonTime": time,
+        **({} if body.get("resultTime") is None else {"resultTime": body["resultTime"]}),
         "source": given.get("source", f"sta:{device}"),
         "source_seq": given.get("source_seq", f"{name}@{time}"),
     }

@@ -139,12 +139,13 @@ def decode_rows(
 
 def _item(line: int, cells: Mapping[str, Any], unit: str | None, how: TableReading) -> Item:
     device, name = (_text(cells, meant) for meant in ("device", "property"))
-    given = cells.get("source_seq")
+    given, made = cells.get("source_seq"), cells.get("result_time")
     return {
         "device": device,
         "property": name,
         "result": _value(cells.get("value"), how.kind(device, name)),
         "phenomenonTime": moment_of(cells.get("time"), how.zone),
+        "resultTime": None if made in (None, "") else moment_of(made, how.zone),
         "unit": cells.get("unit") or unit,
         "source": str(cells.get("source") or how.source),
         "source_seq": str(line if given is None else given),

@@ -9,9 +9,11 @@ import openpyxl
 import pytest
 
 from api.__main__ import main
+from api.live import LiveOptions
 from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature
+from twin.store import Band
 
 NOON = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 LOCAL = NOON + timedelta(hours=8)
@@ -104,6 +106,17 @@ def test_what_is_no_file_of_readings_is_refused_with_its_reason(live, body, kind
 def entity(second, result=21.5, **more):
     at = (NOON + timedelta(minutes=10, seconds=second)).isoformat()
     return {"phenomenonTime": at, "result": result, **more}
+
+
+def test_an_entity_that_says_nothing_new_is_answered_with_the_one_that_stands_for_it(serving_at):
+    bands = {"room_temperature": Band(0.5, timedelta(hours=1))}
+    with serving_at(live=LiveOptions(bands=bands)) as thinned:
+        thinned.put(*devices())
+        address = "/sta/v1.1/Datastreams('R-1:room_temperature')/Observations"
+        first, second = (thinned.client.post(address, json=entity(n, 21 + n / 10)) for n in range(2))
+        assert (first.status_code, second.status_code) == (201, 201)
+        assert second.headers["Location"] == first.headers["Location"]
+        assert thinned.client.get(second.headers["Location"]).json()["result"] == 21
 
 
 def test_an_observation_entity_is_created_once_and_named(live):

@@ -198,10 +198,21 @@ def test_where_somebody_went_and_what_is_secret_are_not_told(town):
 
 
 def test_what_is_created_over_sensorthings_is_read_there(town):
-    body = {"phenomenonTime": "2026-11-20T06:00:00Z", "result": 21.5, "Datastream": {"@iot.id": "T-2:room_temperature"}}
+    body = {"phenomenonTime": "2026-11-20T06:00:00Z", "result": 21.5, "Datastream": {"@iot.id": "T-2:room_temperature"},
+            "resultTime": "2026-11-20T16:00:00+08:00"}  # fmt: skip
     created = town.client.post("/sta/v1.1/Observations", json=body)
     assert created.status_code == 201, created.text
-    assert town.client.get(created.headers["Location"]).json()["result"] == 21.5
+    found = town.client.get(created.headers["Location"]).json()
+    assert (found["result"], found["resultTime"]) == (21.5, "2026-11-20T08:00:00Z")
+    asked = get(town, "/Datastreams('T-2:room_temperature')/Observations", filter="resultTime gt 2026-11-20T07:00:00Z")
+    assert [one["result"] for one in asked["value"]] == [21.5]
+
+
+@pytest.mark.parametrize("time", ["soon", "2026-11-20T06:00:00", 7, []])
+def test_a_result_time_that_is_none_is_told_by_its_name(town, time):
+    body = {"phenomenonTime": "2026-11-20T06:30:00Z", "resultTime": time, "result": 1}
+    answer = town.client.post("/sta/v1.1/Datastreams('T-2:room_temperature')/Observations", json=body)
+    assert (answer.status_code, "resultTime" in answer.json()["detail"]) == (400, True), answer.text
 
 
 @pytest.mark.parametrize(

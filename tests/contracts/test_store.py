@@ -9,10 +9,10 @@ import shapely
 from gis.errors import BadInput, Conflict
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import Descent, Identifier, NewEvent, Reading
+from twin.store import UNCHANGED, Band, Descent, Identifier, NewEvent, Reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-HOUR = timedelta(hours=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 def box(west, south, size=0.001):
@@ -310,6 +310,57 @@ def test_late_data_do_not_turn_the_latest_value_back(store):
     assert observe(30, NOON + HOUR)
     assert [(latest.name, latest.value) for latest in store.latest(["D-1", "D-2"])] == [("temperature", 30)]
     assert store.heard().keys() == {"D-1"}
+
+
+def banded(value, minute, name="temperature", device="D-1", within=0.5):
+    """A reading that need not be kept while it is within 0.5 of the last one kept, which is less than an hour old."""
+    at = NOON + minute * MINUTE
+    return Reading("c1", device, name, value, at, "gw", f"{device}{name}{minute}", band=Band(within, HOUR))
+
+
+def kept(store, *readings):
+    """Tell of each reading, sent alone, whether it is in the log."""
+    fates = [store.write(lambda tx, one=one: tx.observe([one])).result()[0] for one in readings]
+    together = store.write(
+        lambda tx: tx.observe([replace(one, community="c2", device=f"{one.device}'") for one in readings])
+    )
+    assert [fate is UNCHANGED for fate in together.result()] == [fate is UNCHANGED for fate in fates]
+    return [fate is not UNCHANGED for fate in fates]
+
+
+@pytest.mark.parametrize(
+    ("readings", "expected"),
+    [
+        pytest.param([(20, 0), (20.5, 1), (20.51, 2), (20.2, 3)], [True, False, True, False], id="within"),
+        pytest.param([(20 + n / 4, n) for n in range(7)], [n % 3 == 0 for n in range(7)], id="slow drift"),
+        pytest.param([(20, 0), (20, 59), (20, 60), (20, 61)], [True, False, True, False], id="at least every hour"),
+        pytest.param([(20, 0), (20, -5), (20.4, -4)], [True, True, True], id="late"),
+        pytest.param([(True, 0), (True, 1), (False, 2), (0, 3)], [True, False, True, True], id="what is no number"),
+        pytest.param(
+            [("开", 0), ("开", 1), ({"a": 1}, 2), ({"a": 1}, 3)], [True, False, True, False], id="texts and objects"
+        ),
+    ],
+)
+def test_a_reading_that_says_nothing_new_is_not_kept(store, readings, expected):
+    assert kept(store, *(banded(*one) for one in readings)) == expected
+    found = [event.body["result"] for event in store.events(0, 100) if event.community == "c1"]
+    assert found == [value for (value, _), stays in zip(readings, expected, strict=True) if stays]
+
+
+def test_of_what_is_not_kept_the_log_has_no_gap_and_the_device_was_heard(store):
+    kept(store, banded(20, 0), banded(20, 1), banded(30, 2))
+    assert [event.seq for event in store.events(0, 10)] == [1, 2, 3, 4]
+    before = store.heard()["D-1"]
+    assert kept(store, banded(30.1, 3)) == [False]
+    assert store.heard()["D-1"] > before
+    (latest,) = store.latest(["D-1"])
+    assert (latest.value, latest.occurred_at) == (30, NOON + 2 * MINUTE)
+
+
+def test_when_a_result_was_made_is_kept_where_it_was_said(store):
+    said = [replace(banded(7, n, "ph"), band=None, result_time=made) for n, made in enumerate([None, NOON + HOUR])]
+    store.write(lambda tx: tx.observe(said)).result()
+    assert [event.body.get("resultTime") for event in store.events(0, 10)] == [None, "2026-11-21T13:00:00Z"]
 
 
 def test_search_finds_chinese_by_character_and_words_by_their_beginning(store):

@@ -7,6 +7,7 @@ import pytest
 from api.__main__ import main
 from gis.errors import BadInput
 from layers.catalogue import load_catalogue
+from layers.ingest import Ingest
 from layers.retention import expire, parse_retention, shipped
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature
@@ -117,3 +118,42 @@ def test_the_command_shows_what_would_go_and_removes_only_when_told_to(tmp_path,
         clock.now = NOW
         assert main(["retention", "--store", str(path), *extra]) == 0
         assert capsys.readouterr().out == (f"observation\t1 {said}\n" if said else "")
+
+
+THINNED = """readings:
+  vehicle_pass: {{days: 180}}
+  plate_capture: {{days: 180}}
+  vehicle_structured: {{days: 180}}
+  video_ref: {{days: 30}}
+  recording: {{days: 30}}
+  {line}
+other_readings: {{days: 90}}
+hours: {{days: 1830}}
+events: {{}}
+"""
+
+
+def test_what_a_standard_asks_for_is_kept_whole():
+    text = THINNED.format(line="").replace(
+        "vehicle_pass: {days: 180}", "vehicle_pass: {days: 180, by_exception: {within: 0, every_s: 60}}"
+    )
+    with pytest.raises(BadInput, match=r"retention\.kept_whole.*B 6\.2\.1\.4c"):
+        parse_retention(text, "mine.yaml")
+
+
+def test_only_exceptions_of_a_property_are_kept_and_what_may_raise_an_alarm_is_kept_whole(community):
+    lines = "\n  ".join(
+        f"{name}: {{days: 9, by_exception: {{within: 0.5, every_s: 600}}}}"
+        for name in ("conductivity", "gas_concentration")
+    )
+    bands = parse_retention(THINNED.format(line=lines), "mine.yaml").bands
+    ingest = Ingest(community.store, community.types, lambda: community.now, bands=bands)
+    items = [
+        community.item(device, name, value)
+        for device, name in (("Q-1", "conductivity"), ("G-1", "gas_concentration"))
+        for value in (2, 2, 2.25)
+    ]
+    receipt = ingest.observe(items).result()
+    assert (receipt.accepted, receipt.unchanged, receipt.rejected) == (4, 2, [])
+    assert ingest.totals.unchanged == 2
+    assert [event.subject for event in community.told("observation")] == ["Q-1", "G-1", "G-1", "G-1"]

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from twin.embedded.rows import event_of, to_text
-from twin.log import Key, body_of, first_of_each, json_of, key_of, newest_of, observed
-from twin.store import Event, NewEvent, Observed, Reading, Swept
+from twin.embedded.rows import event_of, to_moment, to_text
+from twin.log import Key, Standing, body_of, first_of_each, json_of, key_of, newest_of, observed
+from twin.store import UNCHANGED, Event, NewEvent, Observed, Reading, Swept
 from twin.versions import dump, to_milliseconds
 
 _INSERT = "INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?)"
@@ -17,13 +17,14 @@ _KNOWN = (
     " ON source = ? AND source_seq = asked AND community = ?"
 )
 _STANDING = (
-    "SELECT device, occurred_at FROM (SELECT value AS asked FROM json_each(?)) CROSS JOIN latest"
+    "SELECT device, occurred_at, latest.value FROM (SELECT value AS asked FROM json_each(?)) CROSS JOIN latest"
     " ON device = asked AND name = ?"
 )
 _LATEST = (
     "INSERT INTO latest VALUES (?,?,?,?,?,?) ON CONFLICT (device, name) DO UPDATE SET community = excluded.community,"
     " value = excluded.value, occurred_at = excluded.occurred_at, recorded_at = excluded.recorded_at"
 )
+_HEARD = "UPDATE latest SET recorded_at = ? WHERE device = ? AND name = ?"
 _FOLD = (
     "INSERT INTO rollup {buckets} ON CONFLICT (device, name, start) DO UPDATE SET count = count + excluded.count,"
     " low = coalesce(min(low, excluded.low), low, excluded.low),"
@@ -87,12 +88,10 @@ def append(connection: sqlite3.Connection, events: Sequence[NewEvent], now: date
 def observe(connection: sqlite3.Connection, readings: Sequence[Reading], now: datetime) -> list[Observed | None]:
     """Append readings and keep the latest values; ``None`` for each that is there already."""
     fresh = _fresh(connection, [key_of(reading) for reading in readings])
-    moments = [to_text(reading.occurred_at) for reading in readings]
-    standing = _standing(connection, readings)
-    newest = newest_of(readings, fresh, moments, standing)
-    found = observed(fresh, newest.wins, last_seq(connection))
+    seen = [Standing(to_text(reading.occurred_at), json_of(reading.value)) for reading in readings]
+    newest = newest_of(readings, fresh, seen, _standing(connection, readings), to_moment)
+    found = observed(fresh, newest, last_seq(connection))
     written = to_text(now)
-    values = [json_of(reading.value) for reading in readings]
     connection.executemany(
         _INSERT,
         (
@@ -105,19 +104,21 @@ def observe(connection: sqlite3.Connection, readings: Sequence[Reading], now: da
                 reading.source_seq,
                 moment,
                 written,
-                body_of(reading.name, value),
+                body_of(reading, value),
             )
-            for one, reading, moment, value in zip(found, readings, moments, values, strict=True)
-            if one is not None
+            for one, reading, (moment, value) in zip(found, readings, seen, strict=True)
+            if one is not None and one is not UNCHANGED
         ),
     )
     connection.executemany(
         _LATEST,
         (
-            (readings[at].community, device, name, values[at], moments[at], written)
+            (readings[at].community, device, name, seen[at].value, seen[at].moment, written)
             for (device, name), at in newest.last.items()
         ),
     )
+    heard = {(readings[at].device, readings[at].name) for at in newest.unchanged}
+    connection.executemany(_HEARD, ((written, *key) for key in heard))
     return found
 
 
@@ -206,13 +207,13 @@ def _fresh(connection: sqlite3.Connection, keys: Sequence[Key]) -> list[bool]:
     return first_of_each(keys, known)
 
 
-def _standing(connection: sqlite3.Connection, readings: Sequence[Reading]) -> dict[tuple[str, str], str]:
-    """Return when the latest value of each property that is read was seen."""
+def _standing(connection: sqlite3.Connection, readings: Sequence[Reading]) -> dict[tuple[str, str], Standing]:
+    """Return the latest value of each property that is read."""
     devices: dict[str, set[str]] = defaultdict(set)
     for reading in readings:
         devices[reading.name].add(reading.device)
     return {
-        (row[0], name): row[1]
+        (row[0], name): Standing(row[1], row[2])
         for name, asked in devices.items()
         for row in connection.execute(_STANDING, (dump([*asked]), name))
     }

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import cast
 
-from twin.log import Key, body_of, first_of_each, json_of, key_of, newest_of, observed
+from twin.log import Key, Standing, body_of, first_of_each, json_of, key_of, newest_of, observed
 from twin.postgis.connection import Connection
 from twin.postgis.rows import event_of
 from twin.postgis.select import rows, tuples
-from twin.store import Event, NewEvent, Observed, Reading, Swept
+from twin.store import UNCHANGED, Event, NewEvent, Observed, Reading, Swept
 from twin.versions import dump, to_milliseconds
 
 Row = tuple[int, str, str, str, str, str, datetime, str]
@@ -23,7 +24,7 @@ _KNOWN = (
     " AS sent (source, source_seq, community, place) JOIN event USING (source, source_seq, community)"
 )
 _STANDING = (
-    "SELECT device, name, occurred_at FROM unnest(%s::text[], %s::text[]) AS asked (device, name)"
+    "SELECT device, name, occurred_at, latest.value::text FROM unnest(%s::text[], %s::text[]) AS asked (device, name)"
     " JOIN latest USING (device, name)"
 )
 _LATEST = (
@@ -32,6 +33,10 @@ _LATEST = (
     " AS seen (community, device, name, value, occurred_at) ON CONFLICT (device, name) DO UPDATE"
     " SET community = excluded.community, value = excluded.value, occurred_at = excluded.occurred_at,"
     " recorded_at = excluded.recorded_at"
+)
+_HEARD = (
+    "UPDATE latest SET recorded_at = %s FROM unnest(%s::text[], %s::text[]) AS heard (device, name)"
+    " WHERE (latest.device, latest.name) = (heard.device, heard.name)"
 )
 _FOLD = (
     "INSERT INTO rollup {buckets} ON CONFLICT (device, name, start) DO UPDATE SET"
@@ -82,12 +87,11 @@ def append(connection: Connection, events: Sequence[NewEvent], now: datetime) ->
 def observe(connection: Connection, readings: Sequence[Reading], now: datetime) -> list[Observed | None]:
     """Append readings and keep the latest values; ``None`` for each that is there already."""
     fresh = _fresh(connection, [key_of(reading) for reading in readings])
-    moments = [to_milliseconds(reading.occurred_at) for reading in readings]
+    seen = [Standing(to_milliseconds(reading.occurred_at), json_of(reading.value)) for reading in readings]
     pairs = [*{(reading.device, reading.name) for reading in readings}]
-    standing = {(row[0], row[1]): row[2] for row in tuples(connection, _STANDING, *_columns(pairs, 2))}
-    newest = newest_of(readings, fresh, moments, standing)
-    found = observed(fresh, newest.wins, last_seq(connection))
-    values = [json_of(reading.value) for reading in readings]
+    standing = {(row[0], row[1]): Standing(*row[2:]) for row in tuples(connection, _STANDING, *_columns(pairs, 2))}
+    newest = newest_of(readings, fresh, seen, standing, lambda moment: cast("datetime", moment))
+    found = observed(fresh, newest, last_seq(connection))
     written = [
         (
             one.seq,
@@ -97,17 +101,21 @@ def observe(connection: Connection, readings: Sequence[Reading], now: datetime) 
             reading.source,
             reading.source_seq,
             moment,
-            body_of(reading.name, value),
+            body_of(reading, value),
         )
-        for one, reading, moment, value in zip(found, readings, moments, values, strict=True)
-        if one is not None
+        for one, reading, (moment, value) in zip(found, readings, seen, strict=True)
+        if one is not None and one is not UNCHANGED
     ]
     _insert(connection, written, now)
-    seen = [
-        (readings[at].community, device, name, values[at], moments[at]) for (device, name), at in newest.last.items()
+    last = [
+        (readings[at].community, device, name, seen[at].value, seen[at].moment)
+        for (device, name), at in newest.last.items()
     ]
-    if seen:
-        connection.execute(_LATEST, (now, *_columns(seen, 5)))
+    if last:
+        connection.execute(_LATEST, (now, *_columns(last, 5)))
+    heard = [*{(readings[at].device, readings[at].name) for at in newest.unchanged}]
+    if heard:
+        connection.execute(_HEARD, (now, *_columns(heard, 2)))
     return found
 
 
