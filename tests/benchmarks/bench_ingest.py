@@ -137,7 +137,13 @@ def bare_rate(source: Path, path: Path) -> float:
         schema = theirs.execute("SELECT sql FROM sqlite_master WHERE tbl_name IN ('event', 'latest') AND sql NOTNULL")
         statements = [sql for (sql,) in schema]
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for pragma in ("page_size = 8192", "journal_mode = WAL", "synchronous = FULL", "cache_size = -65536"):
+        for pragma in (
+            "page_size = 8192",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "cache_size = -65536",
+            "wal_autocheckpoint = 4000",
+        ):
             connection.execute(f"PRAGMA {pragma}")
         for sql in statements:
             connection.execute(sql)

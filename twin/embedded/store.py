@@ -264,6 +264,8 @@ def _open_for_writing(path: Path, catalogue: Catalogue) -> sqlite3.Connection:
         connection.execute("PRAGMA page_size = 8192")
         connection.execute("PRAGMA journal_mode = WAL")  # on every open: QGIS leaves the file in rollback mode
         connection.execute("PRAGMA synchronous = FULL")
+        # A page that readings fill changes in many commits: it is brought into the file once for many of them.
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
         migrate(connection)
         connection.execute("BEGIN IMMEDIATE")
         register_layers(connection, catalogue.values())
