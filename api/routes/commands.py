@@ -11,7 +11,7 @@ from api.bounded import BoundedRoute
 from api.parameters import words
 from api.state import Here, Services
 from gis.errors import Forbidden, NotFound
-from layers.device.commands import Answer, Order, State
+from layers.device.commands import Order, Reply, State
 from twin.feature import Feature
 
 router = APIRouter(tags=["linkage"], route_class=BoundedRoute)
@@ -31,13 +31,6 @@ class Wish(BaseModel):
     arguments: dict[str, Any] = Field(default_factory=dict)
     by: str = Field(min_length=1, max_length=100)
     reason: str = Field(min_length=1, max_length=500)
-
-
-class Reply(BaseModel):
-    """How a command went."""
-
-    state: Answer
-    result: str | None = Field(None, max_length=1000)
 
 
 @router.post("/v1/devices/{number}/commands", status_code=201)

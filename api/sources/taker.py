@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 from api.live import Live
-from gis.errors import BadInput, Forbidden, LifangError
+from gis.errors import BadInput, Forbidden, LifangError, NotFound, Unavailable
 from layers.ingest import MAX_ITEMS
+from layers.sources.answers import Answered, decode_answer
 from layers.sources.payload import Item, Said
 from layers.sources.rejected import Rejections
-from layers.sources.topics import DECODERS, STATUS, Template
+from layers.sources.topics import ANSWERS, DECODERS, STATUS, Template
 from twin.feature import Feature
 from twin.store import NewEvent, Store
 
@@ -48,6 +49,7 @@ class _Batch:
     items: list[Item] = field(default_factory=list)
     origins: list[tuple[Delivery, Said]] = field(default_factory=list)
     presences: dict[str, Literal["online", "offline"]] = field(default_factory=dict)
+    answers: list[tuple[Delivery, Said, Answered]] = field(default_factory=list)
     notes: list[NewEvent] = field(default_factory=list)
 
 
@@ -56,7 +58,7 @@ class Taker:
 
     Args:
         store: Where rejected messages are noted.
-        live: Takes the readings, knows the devices.
+        live: Takes readings and answers, knows the devices.
         templates: Which topic is whose.
         clock: Returns now in UTC.
     """
@@ -92,6 +94,7 @@ class Taker:
                 delivery, said = batch.origins[part][fault["index"]]
                 error = BadInput(fault["code"], fault["message"], fault["cure"], device=fault.get("device"))
                 self._reject(delivery, said, error, batch)
+        self._settle(batch)
         self._finish(batch)
 
     def refuse(self, delivery: Delivery, error: LifangError) -> None:
@@ -99,6 +102,18 @@ class Taker:
         batch = _Batch()
         self._reject(delivery, {}, error, batch)
         self._finish(batch)
+
+    def _settle(self, batch: _Batch) -> None:
+        """Take the devices' answers; the topic a device may write on is its proof that they are its own."""
+        answer = self._live.commands.answer
+        waiting = [answer(one.id, one.state, one.result, said["device"]) for _, said, one in batch.answers]
+        for (delivery, said, _), done in zip(batch.answers, waiting, strict=True):
+            try:
+                done.result()
+            except Unavailable:
+                raise
+            except LifangError as error:
+                self._reject(delivery, said, error, batch)
 
     def _finish(self, batch: _Batch) -> None:
         waiting: list[Future[Any]] = [self._live.watchman.say(*one) for one in self._changed(batch.presences)]
@@ -123,6 +138,9 @@ class Taker:
             _check_community(said, devices)
             if template.source == STATUS:
                 self._read_status(delivery, said, devices, batch)
+                return
+            if template.source == ANSWERS:
+                self._read_answer(delivery, said, devices, batch)
                 return
             decoded = DECODERS[template.source](delivery.payload, said)
         except LifangError as error:
@@ -151,6 +169,15 @@ class Taker:
                 "Send online or offline, under the number of a device.",
             )
         batch.presences[said["device"]] = "online" if word == "online" else "offline"
+
+    def _read_answer(self, delivery: Delivery, said: Said, devices: Mapping[str, Feature], batch: _Batch) -> None:
+        if said.get("device") not in devices:
+            raise NotFound(
+                "device.unknown",
+                f"No device {said.get('device')!r:.200} is registered.",
+                "Answer under the number of the device that was told.",
+            )
+        batch.answers.append((delivery, said, decode_answer(delivery.payload)))
 
     def _reject(self, delivery: Delivery, said: Said, error: LifangError, batch: _Batch) -> None:
         self.counts.rejected += 1

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from pydantic import BaseModel, Field
+
 from gis.errors import BadInput, Conflict, NotFound
 from layers.alarm.record import utc
 from layers.device.types import DeviceType
@@ -39,6 +41,13 @@ _UNDONE_BY = {
     "arm": "disarm",
     "disarm": "arm",
 }
+
+
+class Reply(BaseModel):
+    """How a command went."""
+
+    state: Answer
+    result: str | None = Field(None, max_length=1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,14 @@ DECODERS: Mapping[str, Callable[[bytes, Said], Decoded]] = {
 }
 STATUS = "status"
 """Of a topic that says ``online`` or ``offline``: a retained birth message, and a last will."""
+ANSWERS = "answers"
+"""Of a topic on which a device says how a command went."""
 
 TOPICS: Mapping[str, str] = {
     "lifang/{community}/{device}/observations": "observations",
     "lifang/{community}/{device}/observations/{property}": "observations",
     "lifang/{community}/{device}/status": STATUS,
+    "lifang/{community}/{device}/commands/ack": ANSWERS,
     "application/{application}/device/{dev_eui}/event/up": "chirpstack",
 }
 """The topics a service listens to unless told otherwise."""
@@ -32,7 +35,7 @@ class Template:
     """A topic with names in braces for the levels that differ.
 
     Attributes:
-        source: A key of :data:`DECODERS`, or :data:`STATUS`.
+        source: A key of :data:`DECODERS`, :data:`STATUS` or :data:`ANSWERS`.
     """
 
     text: str
@@ -51,10 +54,9 @@ class Template:
             raise BadInput(
                 "mqtt.template", f"{self.text!r} is no topic with {{names}} for whole levels.", "See docs/sources.md."
             )
-        if self.source != STATUS and self.source not in DECODERS:
-            raise BadInput(
-                "mqtt.source", f"There is no source {self.source!r}.", f"Use {', '.join((*DECODERS, STATUS))}."
-            )
+        sources = (*DECODERS, STATUS, ANSWERS)
+        if self.source not in sources:
+            raise BadInput("mqtt.source", f"There is no source {self.source!r}.", f"Use {', '.join(sources)}.")
 
     @property
     def filter(self) -> str:
