@@ -1,4 +1,4 @@
-"""The part of the service that is about incidents, and the clock that drives one-key alarms."""
+"""The part of the service that is about incidents, and the clock that drives one-key alarms and supervises time."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from api.live import LiveOptions, quietly
 from api.photos import Photos
 from layers.incident.one_key import OneKey
 from layers.incident.policy import Policy, load_policy
+from layers.incident.supervision import Supervision
 from twin.store import Store
 
 TICK_S = 1.0
@@ -21,16 +22,19 @@ class Incidents:
 
     policy: Policy
     one_key: OneKey
+    supervision: Supervision
     photos: Photos
 
     async def run(self) -> None:
-        """Let time pass for one-key alarms until cancelled."""
+        """Let time pass for one-key alarms and for steps that are waited for, until cancelled."""
         while True:
             await quietly(self.one_key.tick)
+            await quietly(self.supervision.tick)
             await asyncio.sleep(TICK_S)
 
 
 def incidents_part(store: Store, ways: Ways, clock: Callable[[], datetime], options: LiveOptions) -> Incidents:
     """Return the part of a service that is about incidents."""
     policy = load_policy()
-    return Incidents(policy, OneKey(store, policy, ways.now, clock), Photos(options.photos))
+    one_key, supervision = OneKey(store, policy, ways.now, clock), Supervision(store, policy, clock)
+    return Incidents(policy, one_key, supervision, Photos(options.photos))

@@ -155,7 +155,7 @@ function line(row, marks, words, { onOpen, onAcknowledge }) {
   );
 }
 
-/** Small words behind the title: how often, that it flaps, that somebody works on it, that a camera was opened. */
+/** Small words behind the title: how often, that it flaps, what is overdue, that somebody works on it, that a camera was opened. */
 function signs({ kind, id, source }, { opened, filed }, words) {
   const alarm = kind === "alarm";
   return [
@@ -164,8 +164,12 @@ function signs({ kind, id, source }, { opened, filed }, words) {
     alarm && filed.has(id) && h("i", { className: "tied" }, words.t("events.filed")),
     alarm && opened.has(id) && h("i", { className: "tied" }, words.t("events.opened")),
     !alarm && h("i", { className: "tied" }, words.t("events.kind.incident")),
+    !alarm && source.overdue && h("i", { className: "overdue" }, overdueText(source, words)),
   ].filter(Boolean);
 }
+
+/** Which step of an incident did not come in its time. */
+export const overdueText = ({ overdue }, words) => words.t("events.overdue", { step: words.t(`step.${overdue}`) });
 
 /** What state a row is in, in words. */
 export function phaseText(row, words) {

@@ -1,6 +1,6 @@
 import { operator } from "./desk.js";
 import { h } from "./dom.js";
-import { phaseText } from "./eventlist.js";
+import { overdueText, phaseText } from "./eventlist.js";
 import { SEVERITIES } from "./palette.js";
 
 const OCTANTS = ["n", "ne", "e", "se", "s", "sw", "w", "nw"];
@@ -70,6 +70,7 @@ function incidentFacts(incident, scene, words) {
     [words.t("event.no"), h("code", {}, incident.no)],
     [words.t("event.class"), classAndSource(incident, scene, words)],
     incident.description && [words.t("event.description"), incident.description],
+    incident.overdue && [words.t("step.overdue"), `${overdueText(incident, words)} · ${words.moment(incident.overdue_at, new Date())}`],
     incident.handler && [words.t("event.handler"), incident.handler],
     incident.department && [words.t("event.department"), incident.department],
     incident.result && [words.t("event.result"), incident.result],
@@ -161,8 +162,10 @@ function alarmLog(alarm) {
     .sort((a, b) => a.at.localeCompare(b.at));
 }
 
-function saidIn({ to, result, text, reason, note, score, level, step, source, until, into, no, system }, scene, words) {
+function saidIn(entry, scene, words) {
+  const { to, result, text, reason, note, score, level, step, source, until, into, no, system, awaits } = entry;
   return [
+    awaits && words.t(`step.${awaits}`),
     step === "report" && source && valueTitle(scene, "incident", "channel", source, words),
     step === "escalate" && level && words.t(`severity.${level}`),
     to && words.t("event.to", { to }),

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from gis.errors import BadInput, Conflict, NotFound
+from layers.alarm.record import utc
 from layers.incident.place import Site, site_of
 from layers.incident.policy import Policy, load_policy
 from layers.incident.record import KIND, LAYER, described, incident_of, message_of, updated
 from layers.incident.report import Report, Reported, concealed
 from layers.incident.rules import Entry, Step, applied, begun, next_entry
+from layers.incident.times import awaited
 from twin.feature import Feature
 from twin.query import Query
 from twin.store import NewEvent, Transaction
@@ -21,6 +23,9 @@ REPORTS, FOLLOWS = "incident_report", "incident_follow"
 
 SHOWN_AFTER = timedelta(days=1)
 """So long a closed incident stays on the map."""
+
+SUPERVISION = "时限督办"
+"""Who writes in the log that a step is overdue."""
 
 _CHINA = timezone(timedelta(hours=8))
 _SOURCE = "lifang:incident"
@@ -75,6 +80,19 @@ def take(
             raise Conflict("incident.merged_into_itself", f"{no} is itself.", "Name another incident.", incident=no)
         _step(transaction, said["into"], "absorb", by, now, {"no": no})
     return message
+
+
+def overrun(transaction: Transaction, no: str, now: datetime, policy: Policy) -> None:
+    """Note that the next step of an incident did not come in its time; nothing when it did, or was noted already."""
+    record = transaction.current(LAYER, no)
+    incident = None if record is None else incident_of(record)
+    waited = None if incident is None else awaited(incident, policy)
+    if record is None or incident is None or waited is None or waited.due > now:
+        return
+    facts = {"awaits": waited.step, "due": utc(waited.due)}
+    entry = Entry(incident.entries + 1, "overdue", SUPERVISION, max(now, incident.changed_at), facts)
+    changed = replace(updated(record, applied(incident, entry)), valid_from=entry.at)
+    _write(transaction, changed, entry)
 
 
 def result_of(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,11 @@ Category = Literal[
 Response = Literal["Shelter", "Evacuate", "Prepare", "Execute", "Avoid", "Monitor", "Assess", "None"]
 
 
+Seconds = Annotated[int, Field(gt=0)]
+Times = Mapping[Literal["accept", "dispatch", "handle", "feedback", "assess"], Seconds]
+"""Step → seconds it may be waited for."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,6 +37,7 @@ class IncidentClass(_Model):
         levels: Severity as reported, 1 to 4 → level, 1 to 4.
         department: Who it is escalated to.
         response: What people on the spot should do, of CAP 1.2.
+        within_s: Times of its own, which go before those of the level.
     """
 
     title: Text
@@ -39,14 +45,20 @@ class IncidentClass(_Model):
     levels: Mapping[Level, Level]
     department: Text
     response: Response
+    within_s: Times = {}
 
 
 class LevelTitle(_Model):
-    """A level; ``severity`` and ``urgency`` are those of CAP 1.2."""
+    """A level; ``severity`` and ``urgency`` are those of CAP 1.2.
+
+    Attributes:
+        within_s: How long each step may be waited for; one that is not named has no time.
+    """
 
     title: Text
     severity: Literal["Extreme", "Severe", "Moderate", "Minor"]
     urgency: Literal["Immediate", "Expected", "Future"]
+    within_s: Times = {}
 
 
 class Source(_Model):
@@ -107,6 +119,18 @@ class Policy(_Model):
                 "incident.severity", f"Severity {severity} is none of 1 to 4.", "1 is the worst.", field="severity"
             )
         return levels[severity]
+
+    def within_s(self, class_: str, level: int, step: str) -> int | None:
+        """Return how many seconds a step may be waited for; ``None``: as long as it takes.
+
+        >>> load_policy().within_s("fire", 1, "accept"), load_policy().within_s("elevator", 4, "handle")
+        (180, 1800)
+        >>> load_policy().within_s("fire", 1, "note") is None
+        True
+        """
+        own = [kind.within_s for name, kind in self.classes.items() if name == class_]
+        usual = [title.within_s for number, title in self.levels.items() if number == level]
+        return next((seconds for times in (*own, *usual) for name, seconds in times.items() if name == step), None)
 
 
 class Plan(_Model):

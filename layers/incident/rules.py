@@ -4,7 +4,8 @@
                                                ▲ └─────────dispatch─────────┘ ▲              │
                                                └──────── to another           └────handle────┘ not good enough
 
-Escalating raises the level and hands it to a department, whatever the state; merging ends what was reported twice.
+Escalating raises the level and hands it to a department, whatever the state; merging ends what was reported twice. A
+step that does not come in its time is told in the log, once, and is overdue until it comes (B 9.2.1d).
 The state is a fold over the log: :func:`folded` of an incident's entries is the incident.
 """
 
@@ -17,7 +18,18 @@ from gis.errors import BadInput, Conflict
 
 State = Literal["reported", "accepted", "dispatched", "handling", "feedback", "assessed", "merged"]
 Step = Literal[
-    "report", "accept", "dispatch", "handle", "feedback", "assess", "escalate", "merge", "absorb", "result", "note"
+    "report",
+    "accept",
+    "dispatch",
+    "handle",
+    "feedback",
+    "assess",
+    "escalate",
+    "merge",
+    "absorb",
+    "result",
+    "note",
+    "overdue",
 ]
 
 STATES: tuple[State, ...] = get_args(State)
@@ -36,6 +48,15 @@ NEXT: Mapping[State, tuple[Step, ...]] = {
     "merged": (),
 }
 """Which steps may come next."""
+
+AWAITED: Mapping[State, tuple[Step, str]] = {
+    "reported": ("accept", "reported_at"),
+    "accepted": ("dispatch", "accepted_at"),
+    "dispatched": ("handle", "dispatched_at"),
+    "handling": ("feedback", "handling_at"),
+    "feedback": ("assess", "feedback_at"),
+}
+"""Which step each state waits for, and since when."""
 
 _REACHED: Mapping[Step, State] = {
     "accept": "accepted",
@@ -91,6 +112,8 @@ class Incident:
         result: What came of it (事件处理结果); ``None`` until somebody said.
         feedback: What the reporter was told.
         score: Of the assessment, 1 to 5.
+        overdue: The step that did not come in its time; ``None`` once a step was taken.
+        overdue_at: When its time was over.
         merged_into: Number of the incident that goes on in its stead.
         merged: Numbers of those that ended in this one.
     """
@@ -117,6 +140,8 @@ class Incident:
     result_by: str | None = None
     feedback: str | None = None
     score: int | None = None
+    overdue: Step | None = None
+    overdue_at: datetime | None = None
     merged_into: str | None = None
     merged: tuple[str, ...] = ()
 
@@ -185,7 +210,9 @@ def next_entry(incident: Incident, step: Step, by: str, now: datetime, facts: Ma
 def applied(incident: Incident, entry: Entry) -> Incident:
     """Return the incident after an entry of its log."""
     state = _REACHED.get(entry.step, incident.state)
-    after = replace(incident, state=state, entries=entry.n, changed_at=entry.at, **_changes(incident, entry))
+    taken = {"overdue": None, "overdue_at": None} if entry.step in _REACHED else {}
+    changes = {**taken, **_changes(incident, entry)}
+    after = replace(incident, state=state, entries=entry.n, changed_at=entry.at, **changes)
     return replace(after, closed_at=entry.at) if incident.open and not after.open else after
 
 
@@ -216,6 +243,8 @@ def _changes(incident: Incident, entry: Entry) -> Mapping[str, Any]:  # noqa: PL
             return {"level": said["level"], "department": said["to"], "escalations": incident.escalations + 1}
         case "merge":
             return {"merged_into": said["into"]}
+        case "overdue":
+            return {"overdue": said["awaits"], "overdue_at": datetime.fromisoformat(said["due"])}
         case "absorb":
             return {"merged": (*incident.merged, said["no"])}
         case _:

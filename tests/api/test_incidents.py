@@ -630,6 +630,21 @@ def test_an_operator_who_sends_somebody_ends_the_call(fresh, clock):
     assert ok(fresh.client.get(f"/v1/incidents/{no}"))["handler"] == "B"
 
 
+def test_an_incident_nobody_accepts_in_time_is_on_the_stream_and_a_rule_can_tell_people(fresh, clock):
+    text = {"zh": "督办", "en": "Overdue"}
+    when = {"event": {"kind": "incident", "body": {"entry.step": ["overdue"]}}}
+    rule = {"title": text, "when": [when], "do": [{"notify": {"to": ["值班长"], "text": text}}]}
+    ok(fresh.client.put("/v1/linkage/rules/overdue", json={"by": "王", "rule": rule}))
+    ok(fresh.client.post("/v1/linkage/rules/overdue/enable", json={"by": "王"}))
+    no = report(fresh)["no"]
+    clock.ahead = timedelta(seconds=181)
+    wait_for(lambda: ok(fresh.client.get(f"/v1/incidents/{no}"))["overdue"] == "accept")
+    told = [event.body for event in fresh.store.events(0, 100, ("incident", "notice"))]
+    assert [one.get("entry", {}).get("step", "notice") for one in told] == ["report", "overdue", "notice"]
+    assert told[-1]["to"] == ["值班长"]
+    assert ok(step(fresh, no, "accept"))["overdue"] is None
+
+
 def test_nobody_was_called_to_an_ordinary_incident(service):
     no = report(service)["no"]
     assert service.client.get(f"/v1/one-key-alarms/{no}").json()["code"] == "call.unknown"

@@ -12,6 +12,7 @@ from layers.incident.one_key import OneKey
 from layers.incident.policy import load_policy
 from layers.incident.record import KIND, LAYER, entries_of, incident_of
 from layers.incident.rules import folded
+from layers.incident.supervision import Supervision
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature
 from twin.filter import Compare, Property
@@ -104,6 +105,43 @@ def test_a_call_goes_on_where_it_was_when_the_service_comes_back(reopen, clock):
     assert (call.state, call.until) == ("escalated", None)
     (told,) = store.find(Query(layers=(LAYER,))).features
     assert (told.attributes["level"], told.attributes["department"]) == (1, "公安派出所")
+    store.close()
+
+
+@both
+def test_each_step_that_does_not_come_in_its_time_is_told_once_also_after_a_restart(reopen, clock):
+    store = reopen()
+    run(store, lambda tx: tx.put_all(FEATURES))
+    no = run(store, lambda tx: report(tx, filed(clock), clock.now)).no
+
+    def ticked(supervision):
+        done = supervision.tick()
+        return done is not None and done.result() is None
+
+    def entries():
+        events = store.events(0, 100, (KIND,), subjects=(no,))
+        return [(one.step, one.facts.get("awaits")) for one in entries_of([event.body for event in events])]
+
+    first = Supervision(store, load_policy(), clock)
+    clock.now += timedelta(seconds=179)
+    assert not ticked(first)
+    store.close()
+
+    clock.now += timedelta(seconds=1)
+    store = reopen()
+    first, second = (Supervision(store, load_policy(), clock) for _ in range(2))
+    assert ticked(first)
+    assert not ticked(first)
+    assert not ticked(second)  # the one that takes over
+    (record,) = store.find(Query(layers=(LAYER,))).features
+    assert (record.attributes["overdue"], record.attributes["overdue_at"]) == ("accept", clock.now.isoformat())
+    run(store, lambda tx: take(tx, no, "accept", "王", clock.now))
+    (record,) = store.find(Query(layers=(LAYER,))).features
+    assert record.attributes["overdue"] is None
+    clock.now += timedelta(hours=1)
+    assert ticked(second)
+    assert not ticked(first)
+    assert entries() == [("report", None), ("overdue", "accept"), ("accept", None), ("overdue", "dispatch")]
     store.close()
 
 

@@ -50,11 +50,11 @@ class Service:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
-        self._store = store
+        self.store = store
         self.address = f"http://127.0.0.1:{self._port}"
 
     def start(self):
-        where = ["--store", str(self._store), "--host", "127.0.0.1", "--port", str(self._port)]
+        where = ["--store", str(self.store), "--host", "127.0.0.1", "--port", str(self._port)]
         self._process = subprocess.Popen([sys.executable, "-m", "api", "serve", *where])
         _wait(self.address, self._process)
         return self

@@ -2,12 +2,17 @@
 
 import json
 import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
 from gis.pack import unpack
+from layers.catalogue import load_catalogue
+from layers.incident import Report, report
+from twin.embedded import EmbeddedStore
 
 pytestmark = pytest.mark.browser
 LONG_MS = 40_000
@@ -57,6 +62,27 @@ def test_after_a_killed_server_the_list_is_that_of_the_api(page, mortal, asked):
     incidents = {f"incident/{one['no']}" for one in asked.get("incidents").json()["incidents"]}
     alarms = {f"alarm/{one['id']}" for one in asked.get("alarms").json()["alarms"]}
     assert _listed(page) == incidents | alarms
+
+
+def _filed_an_hour_ago(path, device):
+    """File an incident in the store of a server that is down."""
+    then = datetime.now(UTC) - timedelta(hours=1)
+    said = {"class_": "fire", "severity": 2, "source": "hotline", "title": "异味", "by": "热线"}
+    filed = Report(**said, device=device, occurred_at=then)
+    with closing(EmbeddedStore(path, load_catalogue())) as store:
+        return store.write(lambda transaction: report(transaction, filed, then)).result().no
+
+
+def test_what_nobody_accepted_in_time_while_the_server_was_down_is_marked_until_somebody_does(page, mortal, asked):
+    (device,) = asked.get("devices", params={"type": "smoke_detector", "limit": 1}).json()["devices"]
+    mortal.kill()
+    no = _filed_an_hour_ago(mortal.store, device["device_no"])
+    mortal.start()
+    mark = page.locator(f"[data-event='incident/{no}'] .overdue")
+    expect(mark).to_have_text("超时未受理", timeout=LONG_MS)
+    asked.post(f"incidents/{no}/accept", json={"by": "甲"}).raise_for_status()
+    expect(page.locator(f"[data-event='incident/{no}']")).to_contain_text("已受理", timeout=LONG_MS)
+    expect(mark).to_have_count(0)
 
 
 def _green(page):

@@ -11,8 +11,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from gis.errors import LifangError
 from layers.incident import Report, report, take
 from layers.incident.desk import result_of
+from layers.incident.policy import load_policy
 from layers.incident.record import KIND, LAYER, entries_of, incident_of
-from layers.incident.rules import NEXT, folded
+from layers.incident.rules import AWAITED, NEXT, folded
+from layers.incident.supervision import Supervision
+from layers.incident.times import awaited
 from tests.layers.conftest import BUILDING, Community
 from twin.query import Query
 
@@ -36,8 +39,14 @@ class Incidents(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.community = Community(Path(self.folder.name) / "twin.gpkg")
         self.second = 0
+        self.supervise()
         self.filed = {}
         self.seen = []
+
+    @rule()
+    def supervise(self):
+        """The process that leads begins anew."""
+        self.supervision = Supervision(self.community.store, load_policy(), lambda: self.community.now)
 
     def run_(self, work):
         return self.community.store.write(work).result()
@@ -52,6 +61,19 @@ class Incidents(RuleBasedStateMachine):
     def time_passes(self, seconds):
         self.second += seconds
         self.community.at(self.second)
+
+    @rule(seconds=st.sampled_from([0, 200, 5_000, 400_000]))
+    def supervision_ticks(self, seconds):
+        self.time_passes(seconds)
+        before = self.now()
+        if (done := self.supervision.tick()) is not None:
+            done.result()
+        for no, after in self.now().items():
+            waited = awaited(before[no], load_policy())
+            late = waited is not None and waited.due <= self.community.now
+            assert after.entries - before[no].entries == late
+            assert after.overdue == (waited.step if late else before[no].overdue)
+        assert self.supervision.tick() is None  # told once
 
     @rule(target=numbers, sender=st.sampled_from(["1", "2", "3"]), severity=st.integers(1, 4))
     def report(self, sender, severity):
@@ -130,6 +152,12 @@ class Incidents(RuleBasedStateMachine):
             assert [entry.n for entry in entries] == list(range(1, len(entries) + 1))
             assert folded(no, entries) == incident
             assert all(one.at <= two.at for one, two in itertools.pairwise(entries))
+
+    @invariant()
+    def only_the_step_that_is_waited_for_is_overdue(self):
+        for incident in self.now().values():
+            assert incident.overdue in (None, AWAITED.get(incident.state, (None,))[0])
+            assert (incident.overdue is None) == (incident.overdue_at is None)
 
     @invariant()
     def one_version_is_believed_of_every_moment(self):
