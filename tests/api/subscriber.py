@@ -1,5 +1,10 @@
-"""A service's MQTT part in a process of its own, to be killed: ``python subscriber.py STORE URL``."""
+"""A service's MQTT part in a process of its own, to be killed: ``python subscriber.py STORE URL``.
 
+With a third word, ``again``, it is forked once more whenever it was killed, and the number of each process is printed: a
+fork has nothing to import, so that many kills cost little time.
+"""
+
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,7 +19,7 @@ from layers.device.types import load_device_types
 from twin.embedded import EmbeddedStore
 
 
-def main(path, url):
+def serve(path, url):
     store = EmbeddedStore(Path(path), load_catalogue())
 
     def clock():
@@ -26,5 +31,14 @@ def main(path, url):
         time.sleep(1)
 
 
+def again(path, url):
+    while True:
+        child = os.fork()
+        if child == 0:
+            serve(path, url)
+        print(child, flush=True)
+        os.waitpid(child, 0)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    (again if len(sys.argv) > 3 else serve)(*sys.argv[1:3])

@@ -1,6 +1,8 @@
 """MQTT through a real mosquitto: stored before acknowledged, nothing lost, nothing twice, no message that loops."""
 
 import json
+import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -301,50 +303,87 @@ def test_a_broker_that_refuses_the_service_is_told_of(tmp_path, store):
 
 # --- kill -9 --------------------------------------------------------------------------------------------------------
 
-EACH = 300
-KILLS = 2
+EACH = 150
+KILLS = 10
 
 
-def subscriber(path, url):
-    return subprocess.Popen([sys.executable, Path(__file__).with_name("subscriber.py"), path, url])
+class Log:
+    """The numbers in the log, read on from where it was read last."""
+
+    def __init__(self, store):
+        self.store, self.seq, self.numbers = store, 0, []
+
+    def __len__(self):
+        for event in self.store.events(self.seq, 1_000_000, ("observation",)):
+            self.numbers.append(int(event.source_seq))
+            self.seq = event.seq
+        return len(self.numbers)
 
 
-def test_killed_services_and_brokers_lose_nothing_that_was_acknowledged_and_double_nothing(
-    tmp_path, store, broker, device
-):
-    sent = []
+class Gateway:
+    """Sends readings with numbers that go on, and knows which it sent."""
 
-    def send(count):
-        sent.extend(device.send(TOPIC, payload(number)) for number in range(len(sent), len(sent) + count))
+    def __init__(self, device, log):
+        self.device, self.log, self.sent = device, log, []
 
-    def some_more():
-        begun = len(numbers(store))
-        wait(lambda: len(numbers(store)) > begun)
+    def send(self):
+        more = range(len(self.sent), len(self.sent) + EACH)
+        self.sent.extend(self.device.send(TOPIC, payload(number)) for number in more)
+
+    def send_again(self, begun):
+        for number in range(begun, len(self.sent)):
+            self.device.send(TOPIC, payload(number))
+
+    def some_more(self):
+        """Wait until more is stored than was; return how much that was."""
+        begun = len(self.log)
+        wait(lambda: len(self.log) > begun)
         return begun
 
-    service = subscriber(tmp_path / "twin.gpkg", broker.url)
-    try:
-        sent.append(device.send(TOPIC, payload(0)))
-        wait(lambda: device.send(TOPIC, payload(0)) and numbers(store))  # until it has subscribed
-        for _ in range(KILLS):  # the service dies in the middle of the stream
-            send(EACH)
-            some_more()
-            service.kill()
-            service.wait()
-            send(EACH)
-            service = subscriber(tmp_path / "twin.gpkg", broker.url)
-        [one.wait_for_publish(20) for one in sent]
-        wait(lambda: len(numbers(store)) == len(sent), 30)
-        for _ in range(KILLS):  # the broker dies; the device sends again what it still holds, as gateways do
-            send(EACH)
-            begun = some_more()
-            broker.kill()
-            broker.start()
-            wait(device.client.is_connected)
-            for number in range(begun, len(sent)):
-                device.send(TOPIC, payload(number))
-            wait(lambda: len(numbers(store)) == len(sent), 30)
-        assert sorted(map(int, numbers(store))) == list(range(len(sent)))
-    finally:
-        service.kill()
-        service.wait()
+    def all_is_stored_once(self):
+        wait(lambda: len(self.log) >= len(self.sent), 30)
+        assert sorted(self.log.numbers) == list(range(len(self.sent)))
+
+
+@pytest.fixture
+def subscriber(tmp_path, store, broker, device):
+    """A subscriber that comes back when it is killed; gives its process numbers, one a life."""
+    script = Path(__file__).with_name("subscriber.py")
+    command = [sys.executable, script, tmp_path / "twin.gpkg", broker.url, "again"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
+        lives = (int(line) for line in running.stdout)
+        try:
+            life = next(lives)
+            wait(lambda: device.send(TOPIC, payload(0)) and numbers(store))  # until it has subscribed
+            yield life, lives
+        finally:
+            os.killpg(running.pid, signal.SIGKILL)
+
+
+def test_ten_killed_subscribers_lose_nothing_that_was_acknowledged_and_double_nothing(store, device, subscriber):
+    life, lives = subscriber
+    gateway, under_way = Gateway(device, Log(store)), 0
+    for _ in range(KILLS):
+        gateway.send()
+        gateway.some_more()
+        os.kill(life, signal.SIGKILL)
+        life = next(lives)  # the other is gone
+        under_way += len(gateway.log) < len(gateway.sent)
+        gateway.send()
+    assert under_way  # else the kills did not fall on the load
+    [one.wait_for_publish(20) for one in gateway.sent]
+    gateway.all_is_stored_once()
+
+
+def test_ten_killed_brokers_double_nothing_and_lose_nothing_that_its_sender_still_held(
+    store, broker, device, subscriber
+):
+    gateway = Gateway(device, Log(store))
+    for _ in range(KILLS):
+        gateway.send()
+        begun = gateway.some_more()
+        broker.kill()
+        broker.start()
+        wait(device.client.is_connected)
+        gateway.send_again(begun)
+        gateway.all_is_stored_once()
