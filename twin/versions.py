@@ -4,6 +4,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -49,14 +50,22 @@ def dump(value: Any) -> str:
     >>> dump({"b": 1e16, "a": [1, None, "幢"]})
     '{"a":[1,null,"幢"],"b":1e+16}'
     """
-    try:
+    with suppress(TypeError):  # longer integers, keys that are numbers, half of a surrogate pair
         text = orjson.dumps(value, option=_ORJSON)
-    except TypeError:  # longer integers, keys that are numbers, half of a surrogate pair
-        text = b"null"
-    # orjson writes exponents and small numbers otherwise than Python does, and NaN as null.
-    if not (_EXPONENT(text) or b"null" in text or b"0.0000" in text or b"u0000" in text):
-        return text.decode()
+        # orjson writes exponents and small numbers otherwise than Python does, and NaN as null: a null that is no None.
+        odd = _EXPONENT(text) or b"0.0000" in text or b"u0000" in text
+        if not odd and text.count(b"null") == _nones(value):
+            return text.decode()
     return kept_json(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False))
+
+
+def _nones(value: Any) -> int:
+    """Return how often ``None`` stands in a value of JSON."""
+    if value is None:
+        return 1
+    if isinstance(value, dict):
+        return sum(map(_nones, value.values()))
+    return sum(map(_nones, value)) if isinstance(value, list | tuple) else 0
 
 
 def wkb(feature: Feature) -> bytes | None:

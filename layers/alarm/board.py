@@ -46,6 +46,7 @@ class Entry:
     shelved: bool
     silence: bool
     place: str | None
+    building: str | None
     raised_at: datetime
     due: datetime | None
 
@@ -122,6 +123,7 @@ class Board:
         self._position = -1
         self._entries: dict[str, Entry] = {}
         self._order: list[tuple[_Key, str]] = []
+        self._parts: dict[str, list[tuple[_Key, str]]] = defaultdict(list)
         self._due: dict[str, datetime] = {}
 
     def page(self, wanted: Wanted, limit: int, cursor: str | None = None) -> tuple[list[str], str | None]:
@@ -132,8 +134,9 @@ class Board:
         """
         with self._lock:
             self._follow()
-            start = 0 if cursor is None else bisect_left(self._order, (_key(cursor), "\U0010ffff"))
-            rest = (self._entries[name] for _, name in islice(self._order, start, None))
+            order = self._among(wanted)
+            start = 0 if cursor is None else bisect_left(order, (_key(cursor), "\U0010ffff"))
+            rest = (self._entries[name] for _, name in islice(order, start, None))
             found = list(islice((entry for entry in rest if wanted.admits(entry)), limit + 1))
         ids = [entry.id for entry in found[:limit]]
         return ids, _cursor(found[limit - 1]) if len(found) > limit else None
@@ -142,7 +145,7 @@ class Board:
         """Return how many alarms are wanted."""
         with self._lock:
             self._follow()
-            return sum(wanted.admits(entry) for entry in self._entries.values())
+            return sum(wanted.admits(self._entries[name]) for _, name in self._among(wanted))
 
     def alarmed(self) -> set[str]:
         """Return the devices that have an active alarm of their own making; silence is not one."""
@@ -170,13 +173,29 @@ class Board:
         """
         with self._lock:
             self._follow()
-            entries = [entry for entry in self._entries.values() if wanted.admits(entry)]
+            among = (self._entries[name] for _, name in self._among(wanted))
+            entries = [entry for entry in among if wanted.admits(entry)]
         groups: dict[str | None, list[Entry]] = defaultdict(list)
         key = _GROUPS[by]
         for entry in entries:
             groups[key(entry)].append(entry)
         rows = [_row(name, members) for name, members in groups.items()]
         return sorted(rows, key=lambda row: (row["worst"] or 9, -row["count"], row["key"] or "~"))
+
+    def _among(self, wanted: Wanted) -> list[tuple[_Key, str]]:
+        """Return where to look, most urgent first: no further than one device or building when only its are wanted."""
+        if wanted.device is not None:
+            return self._parts.get(f"device:{wanted.device}", [])
+        if wanted.within is not None and "-" in wanted.within:
+            return self._parts.get(f"building:{building_of(wanted.within)}", [])
+        return self._order
+
+    def _orders(self, entry: Entry) -> Iterator[list[tuple[_Key, str]]]:
+        """Yield the lists that an alarm stands in."""
+        yield self._order
+        yield self._parts[f"device:{entry.device}"]
+        if entry.building is not None:
+            yield self._parts[f"building:{entry.building}"]
 
     def _follow(self) -> None:
         if self._position < 0:
@@ -209,10 +228,12 @@ class Board:
         known = self._entries.pop(entry.id, None)
         self._due.pop(entry.id, None)
         if known is not None:
-            del self._order[bisect_left(self._order, (known.urgency, known.id))]
+            for order in self._orders(known):
+                del order[bisect_left(order, (known.urgency, known.id))]
         if entry.active or not entry.acknowledged or entry.shelved:
             self._entries[entry.id] = entry
-            insort(self._order, (entry.urgency, entry.id))
+            for order in self._orders(entry):
+                insort(order, (entry.urgency, entry.id))
             if entry.due is not None:
                 self._due[entry.id] = entry.due
 
@@ -241,6 +262,7 @@ def _entry(community: str, body: Mapping[str, Any]) -> Entry:
         shelved=body.get("shelved_until") is not None,
         silence=body.get("cause") == "silence",
         place=body["place"],
+        building=None if body["place"] is None else building_of(body["place"]),
         raised_at=_time(body["raised_at"]),
         due=min(_dues(body), default=None),
     )
@@ -267,7 +289,7 @@ def _level(entry: Entry, levels: int) -> str | None:
 
 _GROUPS: Mapping[str, Callable[[Entry], str | None]] = {
     "community": lambda entry: entry.community,
-    "building": lambda entry: None if entry.place is None else building_of(entry.place),
+    "building": lambda entry: entry.building,
     "unit": lambda entry: _level(entry, 3),
     "storey": lambda entry: _level(entry, 4),
     "type": lambda entry: entry.type,

@@ -173,13 +173,13 @@ class Desk:
         message = self._write(filed, after, by, announced=announced)
         self._repeated.pop(key, None)
         if not after.standing:
-            self._transaction.end("alarm", key, max(after.changed_at, filed.record.valid_from or self._now))
             self._files[key] = None
         return message
 
     def _write(self, filed: _File, alarm: Alarm, by: str, *, announced: bool, noted: bool = True) -> dict[str, Any]:
         filed.record, filed.alarm = updated(filed.record, alarm, self._now), alarm
-        self._transaction.put(filed.record)
+        over = None if alarm.standing else max(alarm.changed_at, filed.record.valid_from or self._now)
+        self._transaction.put(replace(filed.record, valid_to=over))  # the last version ends as it is written
         message = self._message(filed.record)
         if not noted:
             return message

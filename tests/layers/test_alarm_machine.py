@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from gis.errors import LifangError
 from layers.alarm.board import Wanted
-from tests.layers.conftest import Community
+from tests.layers.conftest import BUILDING, Community
 
 CLEARING, PASSING = ("S-1", "fire_smoke"), ("E-1", "ebike_in_elevator")
 TYPES = frozenset({CLEARING[1], PASSING[1]})  # silence has tests of its own
@@ -123,6 +123,10 @@ class Alarms(RuleBasedStateMachine):
     def the_board_shows_what_the_store_holds(self):
         on_board = set(self.community.board.page(Wanted(state="standing", types=TYPES), 10)[0])
         assert on_board == {":".join(w) for w in (CLEARING, PASSING) if self.standing(w) is not None}
+        narrow = [{"within": BUILDING}, {"device": CLEARING[0]}, {"device": PASSING[0]}]
+        parts = [self.community.board.page(Wanted(state="standing", types=TYPES, **one), 10)[0] for one in narrow]
+        assert set(parts[0]) == on_board
+        assert sorted(parts[1] + parts[2]) == sorted(on_board)
 
     @invariant()
     def one_version_is_believed_of_every_moment(self):

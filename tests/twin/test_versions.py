@@ -20,12 +20,13 @@ VALUES = st.recursive(
 
 @given(VALUES)
 @example(value={"far": 1e16, "near": 1.5e-5, "tiny": 1e-300, "zero": -0.0, "storey1": "null"})
+@example(value={"long": 2**70, "none": None, "null": [None, "null"]})
 @example(value={"long": 2**70, "幢": "\x7f\u2028"})
 def test_the_text_is_that_of_pythons_own_encoder(value):
     assert dump(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
-@pytest.mark.parametrize("value", [math.nan, [math.inf], {"a": {"b": -math.inf}}])
+@pytest.mark.parametrize("value", [math.nan, [math.inf], {"a": {"b": -math.inf}}, {"a": None, "b": [math.nan]}])
 def test_what_json_has_no_number_for_is_refused(value):
     with pytest.raises(ValueError, match="not JSON compliant"):
         dump(value)
