@@ -12,6 +12,7 @@ from gis.write import cityjson, geojson, glb, parquet, text_table, tiles, vector
 from gis.write.solid import Volume
 from gis.write.table import Column, Table
 from twin.access import Access
+from twin.asker import still_asked
 from twin.declaration import Catalogue, Layer
 from twin.feature import Feature
 from twin.minting import storey_key
@@ -200,6 +201,7 @@ def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the same bytes in blocks worth a system call."""
     waiting, size = [], 0
     for piece in pieces:
+        still_asked()
         waiting.append(piece)
         size += len(piece)
         if size >= _BLOCK:

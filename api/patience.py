@@ -1,9 +1,11 @@
-"""HTTP on the wire with an end to waiting: headers that trickle in, or never end, hold no connection for long."""
+"""HTTP on the wire with an end to waiting: for headers that trickle in or never end, and for clients that are gone."""
 
 import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.gateway.leaving import leave
 
 HEADERS_S = 10.0
 """From the first moment of a connection, or the first byte of a later request, until its headers are whole."""
@@ -81,9 +83,12 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Wait no more, and tell the question that is being answered that nobody waits for it."""
         self._disarm()
+        cycle = self.cycle
         super().connection_lost(exc)
+        if cycle is not None and cycle.disconnected:
+            leave(cycle.scope)
 
     def _await_headers(self) -> None:
         if self._deadline is None:

@@ -14,6 +14,7 @@ from api.view import View
 from gis.errors import NotFound
 from gis.local import buffer_m
 from gis.network import Position, Route
+from twin.asker import still_asked
 from twin.feature import Feature
 from twin.walking import Start, Walking
 
@@ -79,6 +80,7 @@ def shortest(network: Walking, starts: Sequence[Start], ends: Sequence[Start], b
     found: list[Found] = []
     faults: list[NotFound] = []
     for start, end in product(starts, ends):
+        still_asked()
         try:
             route = network.network.route(start.at, end.at, closed=barriers.closed, avoid=barriers.area)
         except NotFound as fault:

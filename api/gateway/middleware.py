@@ -7,13 +7,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.gateway.bodies import Body, too_large
 from api.gateway.deprecated import DEPRECATED, Deprecated
 from api.gateway.families import MOST_BYTES, family_of
 from api.gateway.gate import Caller, Gate
+from api.gateway.leaving import LEFT, Patience
 from api.gateway.traffic import ANONYMOUS, Key, Traffic, day_of
 from api.logs import REQUEST
 from api.problems import problem
@@ -69,7 +70,10 @@ class Gateway:
 class _Exchange:
     """One request and its answer."""
 
-    __slots__ = ("_body", "_caller", "_gateway", "_id", "_scope", "_send", "_sent", "_started", "_status", "_took_s")
+    __slots__ = (
+        *("_body", "_caller", "_gateway", "_id", "_patience"),
+        *("_scope", "_send", "_sent", "_started", "_status", "_took_s"),
+    )
 
     def __init__(self, gateway: Gateway, scope: Scope, send: Send) -> None:
         self._gateway = gateway
@@ -79,6 +83,7 @@ class _Exchange:
         self._id = gateway.number()
         self._caller = Caller(ANONYMOUS)
         self._body: Body | None = None
+        self._patience: Patience | None = None
         self._status = 0
         self._sent = 0
         self._took_s = 0.0
@@ -90,7 +95,11 @@ class _Exchange:
                 await self._gateway.app(self._scope, self._admitted(receive), self._answer)
             except LifangError as error:
                 await self._refuse(error)
+            except ClientDisconnect:
+                return  # before its body was whole
             except Exception:
+                if self._has_left():
+                    return
                 _log.exception("a request broke")
                 if self._status:
                     raise
@@ -98,8 +107,13 @@ class _Exchange:
             if self._body is not None and self._body.fault is not None and not self._status:
                 await self._refuse(self._body.fault)
         finally:
+            if self._patience is not None:
+                self._patience.end()
             self._count()
             REQUEST.reset(token)
+
+    def _has_left(self) -> bool:
+        return self._patience is not None and self._patience.left
 
     def _admitted(self, receive: Receive) -> Receive:
         """Return where the body comes from, once it is known who sends it."""
@@ -107,6 +121,8 @@ class _Exchange:
         headers = dict(scope["headers"])
         family = family_of(scope["path"])
         self._caller = caller = self._gateway.gate.admit(scope, headers, family)
+        if family.asks(scope["method"], scope["path"]):
+            self._patience = Patience(scope)
         length = headers.get(b"content-length", b"0")
         if length == b"0" and b"transfer-encoding" not in headers:
             return receive
@@ -124,6 +140,8 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             self._took_s = time.perf_counter() - self._started  # a stream is not slow because it lasts
+            if self._patience is not None:
+                self._patience.answered()
             headers = [*message.get("headers", ()), (b"x-request-id", self._id.encode()), *self._caller.headers]
             old = self._gateway.deprecated.get(self._route()) if self._gateway.deprecated else None
             message = {**message, "headers": headers + list(old.headers()) if old else headers}
@@ -145,7 +163,7 @@ class _Exchange:
     def _count(self) -> None:
         method = self._scope["method"]
         key = Key(self._caller.name, self._route(), method if method in _METHODS else "other")
-        gateway, status = self._gateway, self._status or 499  # who was gone before the answer got none
+        gateway, status = self._gateway, LEFT if self._has_left() else self._status or LEFT
         gateway.traffic.count(key, status, self._sent, self._took_s, day_of(time.time()))
         if gateway.gate.options.log_requests:
             _log.info("request", extra={"facts": _facts(key, status, self._sent, self._took_s)})

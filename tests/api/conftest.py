@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.jobs import Jobs
+from api.patience import PatientProtocol
 from layers.catalogue import load_catalogue
 from layers.device.types import load_device_types
 from twin.declaration import Catalogue
@@ -44,7 +45,9 @@ def serving(
     jobs = Jobs(store, catalogue, spool, lambda: datetime.now(UTC), limit_bytes=1024**2)
     app = create_app(store, catalogue, load_device_types(), public_origin="http://127.0.0.1", jobs=jobs, **given)
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app, port=0, http=PatientProtocol, log_level="warning", lifespan="on", timeout_graceful_shutdown=1
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()

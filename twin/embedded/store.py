@@ -2,15 +2,16 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from gis.errors import Unavailable
 from twin.answer import Counter
+from twin.asker import is_dismissed, still_asked
 from twin.declaration import Catalogue
 from twin.embedded import condition, series
 from twin.embedded.gpkg import register_layers
@@ -29,6 +30,8 @@ from twin.writer import Subscribers, Writer
 
 T = TypeVar("T")
 _POLL_S = 0.25  # how soon commits of another process reach our subscribers
+_STEPS = 200_000
+"""After so many steps of a statement, some tens of milliseconds, SQLite asks whether somebody still waits for it."""
 BUSY_MS = 10_000
 """How long another process may hold the file before a write or an opening is refused."""
 
@@ -68,12 +71,12 @@ class EmbeddedStore:
 
     def find(self, query: Query) -> Page:
         """Answer a query."""
-        return find(self._reader(), query, max(self._clock(), self._session.recorded))
+        return self._ask(find, query, max(self._clock(), self._session.recorded))
 
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""
         sql = "SELECT * FROM identifier WHERE place = ? ORDER BY scheme, value"
-        return [identifier_of(row) for row in self._reader().execute(sql, (place,))]
+        return [identifier_of(row) for row in self._rows(sql, place)]
 
     def lookup(self, value: str, scheme: str | None = None) -> list[str]:
         """Return the places that bear this name now, in any scheme or in one."""
@@ -81,22 +84,23 @@ class EmbeddedStore:
             "SELECT DISTINCT place FROM identifier"
             " WHERE value = ? AND (? IS NULL OR scheme = ?) AND valid_to IS NULL ORDER BY place"
         )
-        return [row["place"] for row in self._reader().execute(sql, (value, scheme, scheme))]
+        return [row["place"] for row in self._rows(sql, value, scheme, scheme)]
 
     def descent(self, place: str) -> list[Descent]:
         """Return where a place came from and what it went over into, oldest first."""
         sql = "SELECT * FROM descent WHERE predecessor = ? OR successor = ? ORDER BY at, predecessor, successor"
-        return [descent_of(row) for row in self._reader().execute(sql, (place, place))]
+        return [descent_of(row) for row in self._rows(sql, place, place)]
 
     def search(self, text: str, limit: int, layers: Sequence[str] = ()) -> list[Feature]:
         """Return current features whose code, name, address or identifier matches the text, best first."""
         wanted = [layer for layer in self._searchable if not layers or layer in layers]
-        return best(SqliteIndex(self._reader()), text, wanted, limit)
+        with self._reading() as connection:
+            return best(SqliteIndex(connection), text, wanted, limit)
 
     def history(self, layer: str, feature_id: str) -> list[Feature]:
         """Return all versions of a thing, in the order they were recorded."""
         sql = f"SELECT {COLUMNS} FROM feature WHERE layer = ? AND id = ? ORDER BY fid"  # noqa: S608
-        return [feature_of(row) for row in self._reader().execute(sql, (layer, feature_id))]
+        return [feature_of(row) for row in self._rows(sql, layer, feature_id)]
 
     def events(
         self,
@@ -110,35 +114,35 @@ class EmbeddedStore:
         end: datetime | None = None,
     ) -> list[Event]:
         """Return the events with a sequence number above ``after``, in order."""
-        return series.events(self._reader(), after, limit, kinds, subjects, source, start, end)
+        return self._ask(series.events, after, limit, kinds, subjects, source, start, end)
 
     def expired(self, kinds: Sequence[str] = ()) -> int:
         """Return the highest number that was removed from the log, of some kinds only when named."""
         narrowed = f" WHERE kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
         sql = f"SELECT coalesce(max(seq), 0) FROM expired{narrowed}"  # noqa: S608
-        return int(self._reader().execute(sql, tuple(kinds)).fetchone()[0])
+        return int(self._rows(sql, *kinds)[0][0])
 
     def observations(self, asked: Series) -> list[Event]:
         """Return readings in the order of phenomenon time, then of recording."""
-        return series.observations(self._reader(), asked)
+        return self._ask(series.observations, asked)
 
     def observation_count(self, asked: Series) -> int:
         """Return how many readings match, whatever the page."""
-        return series.observation_count(self._reader(), asked)
+        return self._ask(series.observation_count, asked)
 
     def rollup(self, asked: Series, step: Step, offset: timedelta) -> list[Bucket]:
         """Return the summaries per device, property and minute, hour or day."""
-        return series.rollup(self._reader(), asked, step, offset)
+        return self._ask(series.rollup, asked, step, offset)
 
     def event(self, source: str, source_seq: str) -> Event | None:
         """Return the event that ``source`` numbered so, ``None`` when the log does not hold it."""
         sql = "SELECT * FROM event WHERE source = ? AND source_seq = ?"
-        row = self._reader().execute(sql, (source, source_seq)).fetchone()
-        return None if row is None else event_of(row)
+        found = self._rows(sql, source, source_seq)
+        return event_of(found[0]) if found else None
 
     def last_seq(self) -> int:
         """Return the newest sequence number, 0 when nothing has happened."""
-        return last_seq(self._reader())
+        return self._ask(last_seq)
 
     def subscribe(self, wake: Callable[[int], None]) -> Callable[[], None]:
         """Call ``wake(last_seq)`` after each commit that appended events, another process's included."""
@@ -158,35 +162,33 @@ class EmbeddedStore:
         known_at: datetime | None = None,
     ) -> list[Latest]:
         """Return the latest values of these devices and of all that stand in a place or below it."""
-        return series.latest(self._reader(), list(devices), within, at, known_at)
+        return self._ask(series.latest, list(devices), within, at, known_at)
 
     def heard(self) -> Mapping[str, datetime]:
         """Return the devices that have ever reported a value, and when the newest came in."""
         sql = "SELECT device, max(recorded_at) FROM latest GROUP BY device"
-        return {device: to_moment(text) for device, text in self._reader().execute(sql)}
+        return {device: to_moment(text) for device, text in self._rows(sql)}
 
     def version(self, layers: Sequence[str]) -> str:
         """Return a token that changes whenever any of these layers changes."""
         marks = ", ".join("?" * len(layers))
         sql = f"SELECT layer, version FROM layer_version WHERE layer IN ({marks}) ORDER BY layer"  # noqa: S608
-        return (
-            ".".join(f"{row['layer']}{row['version']}" for row in self._reader().execute(sql, tuple(layers))) or "none"
-        )
+        return ".".join(f"{row['layer']}{row['version']}" for row in self._rows(sql, *layers)) or "none"
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of current features per layer."""
         return self._counter.counts(self._layer_versions(), self._count)
 
     def _layer_versions(self) -> Mapping[str, int]:
-        return {row["layer"]: row["version"] for row in self._reader().execute("SELECT * FROM layer_version")}
+        return {row["layer"]: row["version"] for row in self._rows("SELECT * FROM layer_version")}
 
     def _count(self, layer: str) -> int:
         sql = "SELECT count(*) FROM feature WHERE layer = ? AND superseded_at IS NULL AND valid_to IS NULL"
-        return int(self._reader().execute(sql, (layer,)).fetchone()[0])
+        return int(self._rows(sql, layer)[0][0])
 
     def communities(self) -> list[str]:
         """Return the communities that have features, sorted."""
-        return [row["community"] for row in self._reader().execute("SELECT DISTINCT community FROM feature ORDER BY 1")]
+        return [row["community"] for row in self._rows("SELECT DISTINCT community FROM feature ORDER BY 1")]
 
     def close(self) -> None:
         """Finish what is queued, then let go of the file."""
@@ -200,12 +202,30 @@ class EmbeddedStore:
             self._readers.clear()
         self._writing.close()  # last, so that SQLite folds the write-ahead log into the file
 
+    def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
+        with self._reading() as connection:
+            return question(connection, *arguments)
+
+    def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        with self._reading() as connection:
+            return connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        still_asked()
+        try:
+            yield self._reader()
+        except sqlite3.Error as error:
+            still_asked()  # then that is why the statement was interrupted
+            raise translate(error) from error
+
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None or self._closed.is_set():
             if self._closed.is_set():
                 raise Unavailable("store.closed", "The store is closed.", "Start the service again.")
             connection = _connect(f"{self._path.absolute().as_uri()}?mode=ro")
+            connection.set_progress_handler(is_dismissed, _STEPS)
             self._local.connection = connection
             with self._lock:
                 self._readers.append(connection)

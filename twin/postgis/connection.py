@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, and what its errors mean to a person."""
 
+import logging
 from typing import Any
 
 import psycopg
@@ -15,6 +16,8 @@ Connection = psycopg.Connection[DictRow]
 
 OPTIONS: dict[str, Any] = {"autocommit": True, "row_factory": dict_row}
 
+_LOG = logging.getLogger(__name__)
+_CANCEL_S = 5.0  # how long the server may take to hear of it
 _SETUP = """
 SET TIME ZONE 'UTC';
 SET lock_timeout = '10s';
@@ -77,6 +80,14 @@ def prepare(connection: Connection) -> None:
     whatever the server's default.
     """
     connection.execute(_SETUP)
+
+
+def cancel(connection: Connection) -> None:
+    """End the statement that runs on a connection, on another thread, if one does."""
+    try:
+        connection.cancel_safe(timeout=_CANCEL_S)
+    except psycopg.Error as error:
+        _LOG.warning("a statement that nobody waits for could not be cancelled: %s", error)
 
 
 def _refused(given: dict[str, Any], error: psycopg.OperationalError) -> Unavailable:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -13,10 +14,11 @@ from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
 from twin.answer import Counter
+from twin.asker import still_asked, stoppable
 from twin.declaration import Catalogue
 from twin.feature import Feature
 from twin.postgis import series
-from twin.postgis.connection import OPTIONS, Connection, parameters, prepare, translate
+from twin.postgis.connection import OPTIONS, Connection, cancel, parameters, prepare, translate
 from twin.postgis.listener import Listener
 from twin.postgis.log import last_seq
 from twin.postgis.migrations import migrate
@@ -211,9 +213,10 @@ class PostgisStore:
     @contextmanager
     def _reader(self) -> Iterator[Connection]:
         try:
-            with self._pool.connection() as connection:
+            with self._pool.connection() as connection, stoppable(partial(cancel, connection)):
                 yield connection
         except psycopg.Error as error:
+            still_asked()  # then that is why the statement was cancelled
             raise translate(error) from error
 
     def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
