@@ -1,7 +1,7 @@
 """The one question as a document: where × when × what × filter."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from fastapi import Response
@@ -10,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from api import geojson
 from api.analysis.meeting import area_around
+from api.analysis.walks import Barriers, nearest_on_foot, walked
 from api.exporting import form_named, written
 from api.finding import place_key
 from api.ogc import cql2
@@ -18,9 +19,12 @@ from api.view import View
 from gis.errors import BadInput
 from twin.filter import Condition, queryables
 from twin.query import Page, Query
+from twin.walking import Start
 
 Form = Literal["geojson", "csv", "geoparquet", "arrow"]
 FORMS: tuple[Form, ...] = ("geojson", "csv", "geoparquet", "arrow")
+
+By = Literal["line", "walk"]
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Position = tuple[Number, Number]
@@ -59,6 +63,7 @@ class Where(_Part):
     )
     near: Near | None = None
     nearest: Position | None = Field(default=None, description="The limit nearest features")
+    by: By = Field(default="line", description="How near: by the straight line, or on foot; then they tell walk_m")
     storeys: list[int] = Field(default=[], max_length=500, description="1 is the ground floor, -1 the first basement")
     z_min_m: Number | None = Field(default=None, description="Only what reaches above this height")
     z_max_m: Number | None = Field(default=None, description="Only what begins below this height")
@@ -161,7 +166,7 @@ def answer(view: View, question: Question) -> Answer:
         limit=question.limit,
         cursor=question.cursor,
     )
-    return Answer(_page(seen, query, where.nearest), query.layers, question.format)
+    return Answer(_page(seen, query, where), query.layers, question.format)
 
 
 def respond(view: View, found: Answer) -> Response:
@@ -181,9 +186,34 @@ def respond(view: View, found: Answer) -> Response:
     return Response(content, media_type=form.media_type, headers=headers)
 
 
-def _page(seen: View, query: Query, nearest: Position | None) -> Page:
+def _page(seen: View, query: Query, where: Where) -> Page:
+    if where.by == "walk":
+        return _on_foot(seen, query, where.nearest)
     access = seen.here.access
-    return access.find(query) if nearest is None else access.nearest(query, *nearest, query.limit or 1)
+    return access.find(query) if where.nearest is None else access.nearest(query, *where.nearest, query.limit or 1)
+
+
+def _on_foot(seen: View, query: Query, begin: Position | None) -> Page:
+    """Return the nearest by walking distance, each with ``walk_m`` and ``walk_s`` beside its attributes.
+
+    Raises:
+        BadInput: ``query.walk_from`` without a position, ``query.walk_then`` at another moment, ``network.empty``.
+        NotFound: ``network.no_access``.
+    """
+    if begin is None:
+        raise BadInput(
+            "query.walk_from", "by=walk needs a position to walk from.", "Give nearest as well.", parameter="by"
+        )
+    if not seen.is_now:
+        raise BadInput(
+            "query.walk_then",
+            "Ways on foot are known as they are now only.",
+            "Leave at and known_at out, or use by=line.",
+            parameter="by",
+        )
+    found = nearest_on_foot(seen, seen.here.ways.now(), query, [Start(begin, indoors=False)], begin, Barriers())
+    features = tuple(replace(thing, attributes={**thing.attributes, **walked(length_m)}) for thing, length_m in found)
+    return Page(features, len(features), None)
 
 
 def _shape(where: Where) -> tuple[BaseGeometry | None, float | None]:

@@ -12,15 +12,18 @@ from api.finding import find_place
 from api.parameters import numbers
 from api.view import View
 from gis.errors import NotFound
-from gis.local import buffer_m
-from gis.network import Position, Route
+from gis.local import buffer_m, distance_m
+from gis.network import PACE_M_PER_S, Position, Route
 from twin.asker import still_asked
 from twin.feature import Feature
+from twin.query import Query
 from twin.walking import Start, Walking
 
 _POSITION = re.compile(r"-?[\d.]+,-?[\d.]+")
 _AROUND_M = 10.0
 """So much around a building that is to be avoided is avoided too."""
+_FIRST_TRIED = 50
+_MOST_TRIED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,59 @@ def shortest(network: Walking, starts: Sequence[Start], ends: Sequence[Start], b
     if len(faults) == len(starts) * len(ends):
         raise faults[0]
     return min(found, key=lambda one: one.route.length_m, default=None)
+
+
+def nearest_on_foot(
+    seen: View, network: Walking, question: Query, starts: Sequence[Start], begin: Position, barriers: Barriers
+) -> list[tuple[Feature, float]]:
+    """Return the things that meet a question and can be walked to, nearest first, as many as its limit says.
+
+    Distances are metres on foot. Things are tried in the order of the straight line until none beyond can be nearer
+    than those found; of what lies farther than the :data:`_MOST_TRIED` nearest nobody is told.
+
+    Args:
+        seen: Who asks.
+        network: What is walked on.
+        question: Which things.
+        starts: Where the walk may begin.
+        begin: The position of those, longitude and latitude.
+        barriers: What cannot be walked.
+
+    Raises:
+        NotFound: ``network.no_access`` when no path is near a start.
+    """
+    count = question.limit or 1
+    tried = max(_FIRST_TRIED, count)
+    while True:
+        page = seen.here.access.nearest(question, *begin, tried)
+        things = [(thing, at) for thing in page.features if (at := position_of(thing)) is not None]
+        nearest = _walked(network, starts, [at for _, at in things], barriers)[:count]
+        farthest_m = distance_m(*begin, *things[-1][1]) if things else 0.0
+        sure = len(nearest) == count and nearest[-1][1] <= farthest_m
+        if sure or len(page.features) < tried or tried == _MOST_TRIED:
+            return [(things[index][0], length_m) for index, length_m in nearest]
+        tried = min(tried * 4, _MOST_TRIED)
+
+
+def _walked(
+    network: Walking, starts: Sequence[Start], targets: Sequence[Position], barriers: Barriers
+) -> list[tuple[int, float]]:
+    """Return index and walking distance of targets, nearest first, from whichever start is nearest to each."""
+    best: dict[int, float] = {}
+    for start in starts:
+        still_asked()
+        for index, length_m in network.network.nearest(start.at, targets, closed=barriers.closed, avoid=barriers.area):
+            best[index] = min(length_m, best.get(index, length_m))
+    return sorted(best.items(), key=lambda item: item[1])
+
+
+def walked(length_m: float) -> dict[str, float]:
+    """Return what people are told of a walk: metres and seconds.
+
+    >>> walked(100.04)
+    {'walk_m': 100.0, 'walk_s': 80}
+    """
+    return {"walk_m": round(length_m, 1), "walk_s": round(length_m / PACE_M_PER_S)}
 
 
 def position_of(feature: Feature) -> Position | None:

@@ -12,7 +12,7 @@ from api import geojson
 from api.exporting import form_named
 from api.finding import place_key
 from api.parameters import box, fields, integers, numbers, pairs, position, words
-from api.question import FORMS, Form, Question, answer, asked, respond
+from api.question import FORMS, By, Form, Question, answer, asked, respond
 from api.view import Present, Seen
 
 router = APIRouter(tags=["query"])
@@ -45,6 +45,7 @@ def query(
     ] = None,
     near: Annotated[str | None, Parameter(description="longitude,latitude,radius in metres; nearest first.")] = None,
     nearest: Annotated[str | None, Parameter(description="longitude,latitude: the limit nearest features.")] = None,
+    by: Annotated[By, Parameter(description="How near `nearest` is: by the straight line, or on foot.")] = "line",
     storeys: Annotated[
         str | None, Parameter(description="Storey numbers: 1 is the ground floor, -1 the first basement.")
     ] = None,
@@ -68,6 +69,7 @@ def query(
         "point": None if point is None else position(point, "point"),
         "near": None if near is None else _near(near),
         "nearest": None if nearest is None else position(nearest, "nearest")[:2],
+        "by": by,
         "storeys": integers(storeys, "storeys"),
         "z_min_m": z_min,
         "z_max_m": z_max,

@@ -1,6 +1,6 @@
 """Ways on foot: routes, reachable areas, the nearest by walking distance, the way out of a building."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import shapely
@@ -9,7 +9,17 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.analysis.directions import steps_of
-from api.analysis.walks import Barriers, Found, barriers_of, is_position, position_of, shortest, starts_of
+from api.analysis.walks import (
+    Barriers,
+    Found,
+    barriers_of,
+    is_position,
+    nearest_on_foot,
+    position_of,
+    shortest,
+    starts_of,
+    walked,
+)
 from api.finding import find_place
 from api.parameters import numbers, pairs, polygon, words
 from api.view import Present, View
@@ -18,13 +28,12 @@ from gis.local import bearing_deg, distance_m
 from gis.network import PACE_M_PER_S, Position
 from twin.feature import Feature
 from twin.query import Query
-from twin.walking import Start, Walking
+from twin.walking import Walking
 
 router = APIRouter(tags=["ways"])
 
 SHELTER = "shelter"
 MAX_MINUTES = 60
-_TRIED = 50
 
 End = Annotated[
     str, Parameter(description="longitude,latitude, or the code or any other name of a place.", examples=["120.1,30.2"])
@@ -215,30 +224,10 @@ def _middle(seen: View, text: str, parameter: str) -> Position:
 def _nearest_on_foot(
     seen: View, question: Query, start: str, begin: Position, count: int, barriers: Barriers
 ) -> list[dict[str, Any]]:
-    """Return the nearest by walking distance: more are tried until none beyond can be nearer than those found."""
     network = seen.here.ways.now()
     starts = starts_of(seen, network, start)
-    tried = max(_TRIED, count)
-    while True:
-        page = seen.here.access.nearest(question, *begin, tried)
-        things = [thing for thing in page.features if position_of(thing) is not None]
-        walked = _walked(network, starts, [position_of(thing) or begin for thing in things], barriers)[:count]
-        farthest = distance_m(*begin, *(position_of(things[-1]) or begin)) if things else 0.0
-        sure = len(walked) == count and walked[-1][1] <= farthest
-        if sure or len(page.features) < tried:
-            return [_near(things[index], begin, length_m) for index, length_m in walked]
-        tried *= 4
-
-
-def _walked(
-    network: Walking, starts: Sequence[Start], targets: Sequence[Position], barriers: Barriers
-) -> list[tuple[int, float]]:
-    """Return index and walking distance of targets, nearest first, from whichever start is nearest to each."""
-    best: dict[int, float] = {}
-    for start in starts:
-        for index, length_m in network.network.nearest(start.at, targets, closed=barriers.closed, avoid=barriers.area):
-            best[index] = min(length_m, best.get(index, length_m))
-    return sorted(best.items(), key=lambda item: item[1])
+    found = nearest_on_foot(seen, network, replace(question, limit=count), starts, begin, barriers)
+    return [_near(thing, begin, walked_m) for thing, walked_m in found]
 
 
 def _near(thing: Feature, begin: Position, walked_m: float | None) -> dict[str, Any]:
@@ -248,8 +237,7 @@ def _near(thing: Feature, begin: Position, walked_m: float | None) -> dict[str, 
         "position": at,
         "distance_m": None if at is None else round(distance_m(*begin, *at), 1),
         "bearing_deg": None if at is None else round(bearing_deg(*begin, *at), 1),
-        "walk_m": None if walked_m is None else round(walked_m, 1),
-        "walk_s": None if walked_m is None else round(walked_m / PACE_M_PER_S),
+        **({"walk_m": None, "walk_s": None} if walked_m is None else walked(walked_m)),
     }
 
 

@@ -127,6 +127,44 @@ def test_the_nearest_on_foot_is_not_the_nearest_as_the_crow_flies(town):
     assert blocked["results"][0]["bearing_deg"] == pytest.approx(97.6, abs=0.5)
 
 
+def test_the_one_question_asks_for_the_nearest_on_foot_too(town):
+    start, outdoor = at(15, -60), {"hydrant_class": "outdoor"}
+    where = {"nearest": start, "by": "walk"}
+    answer = town.client.post("/v1/query", json={"layers": ["hydrant"], "where": where, "filter": outdoor}).json()
+    told = get(town, "/v1/nearest", layer="hydrant", from_=text(15, -60), filter="hydrant_class:outdoor")["results"]
+    named = [(one["id"], one["properties"]["walk_m"], one["properties"]["walk_s"]) for one in answer["features"]]
+    assert named == [(one["id"], one["walk_m"], one["walk_s"]) for one in told]
+    short = {"layers": "hydrant", "nearest": text(15, -60), "by": "walk", "filter": "hydrant_class:outdoor"}
+    assert get(town, "/v1/query", **short) == answer
+    table = town.client.get("/v1/query", params={**short, "format": "csv"}).text
+    assert str(told[0]["walk_m"]) in table
+    # Nearer across the houses, farther along the streets.
+    near = get(town, "/v1/query", layers="hydrant", nearest=text(30, -50), by="line", limit=1)["features"]
+    foot = get(town, "/v1/query", layers="hydrant", nearest=text(30, -50), by="walk", limit=1)["features"]
+    assert [one["id"] for one in near + foot] == ["near", "inside"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"by": "walk"}, "query.walk_from"),
+        ({"by": "walk", "nearest": text(0, 0), "at": "2026-01-01T00:00:00Z"}, "query.walk_then"),
+        ({"by": "walk", "nearest": text(0, 50_000)}, "network.no_access"),
+        ({"by": "swim", "nearest": text(0, 0)}, "request.parameter"),
+    ],
+)
+def test_a_walk_that_cannot_be_asked_for_is_refused_by_name(town, parameters, code):
+    assert town.client.get("/v1/query", params={"layers": "hydrant", **parameters}).json()["code"] == code
+
+
+def test_where_no_path_is_known_the_straight_line_does_not_stand_in(serving_at):
+    with serving_at() as service:
+        service.put(thing("hydrant", "near", shapely.Point(at(30, -6))))
+        asked = {"layers": "hydrant", "nearest": text(0, 0), "by": "walk"}
+        answer = service.client.get("/v1/query", params=asked)
+    assert (answer.status_code, answer.json()["code"]) == (422, "network.empty")
+
+
 def test_five_minutes_reach_less_than_fifteen(town):
     areas = get(town, "/v1/isochrone", from_=HOUSE, minutes="2,5")["features"]
     small, large = (shapely.geometry.shape(area["geometry"]) for area in areas)
