@@ -1,14 +1,13 @@
 """Which place is meant: by its space code, with or without check character, or by any other name it bears."""
 
-from api.state import Services
 from api.view import View
 from gis.errors import BadInput, NotFound
 from twin.feature import PLACE_LAYERS, Feature
 from twin.spacecode import SpaceCode
 
 
-def place_key(here: Services, code: str | None) -> str | None:
-    """Return the key of a place named by its space code, with or without check character, or by another name.
+def place_key(seen: View, code: str | None) -> str | None:
+    """Return the key of a place named by its space code, with or without check character, or by another name then.
 
     Raises:
         BadInput: ``code.…`` when it is neither.
@@ -18,7 +17,7 @@ def place_key(here: Services, code: str | None) -> str | None:
     try:
         return SpaceCode.parse(code).key
     except BadInput:
-        named = here.store.lookup(code)
+        named = _bearers(seen, code)
         if len(named) != 1:
             raise
         return named[0]
@@ -49,8 +48,12 @@ def by_key(seen: View, key: str) -> Feature | None:
 
 
 def _by_identifier(seen: View, value: str) -> Feature | None:
-    keys = seen.here.store.lookup(value)
+    keys = _bearers(seen, value)
     return by_key(seen, keys[0]) if len(keys) == 1 else None
+
+
+def _bearers(seen: View, name: str) -> list[str]:
+    return seen.here.store.lookup(name, at=seen.at, known_at=seen.known_at)
 
 
 def _last(seen: View, key: str) -> Feature | None:

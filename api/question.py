@@ -155,7 +155,7 @@ def answer(view: View, question: Question) -> Answer:
         *question.layers,
         ids=tuple(question.ids),
         bbox=where.bbox,
-        within=place_key(seen.here, where.within),
+        within=place_key(seen, where.within),
         area=shape,
         near=None if where.near is None else (*where.near.position, where.near.radius_m),
         storeys=tuple(where.storeys),

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.finding import place_key
 from api.state import Services
+from api.view import present
 from layers.incident.report import Report, Reporter
 
 By = Annotated[str, Field(min_length=1, max_length=100, description="Who does it: a number or a function.")]
@@ -52,7 +53,7 @@ def filed_by(here: Services, said: Where, title: str, class_: str, severity: int
         occurred_at=said.occurred_at or here.clock(),
         device=said.device,
         facility=said.facility,
-        place=place_key(here, said.place),
+        place=place_key(present(here), said.place),
         position=at,
         height_m=said.height_m,
         community=said.community,

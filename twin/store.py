@@ -260,14 +260,35 @@ class Store(Protocol):
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""
 
-    def lookup(self, value: str, scheme: str | None = None) -> list[str]:
-        """Return the places that bear this name now, in any scheme or in one."""
+    def lookup(
+        self,
+        value: str,
+        scheme: str | None = None,
+        *,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> list[str]:
+        """Return the places that bear this name, in any scheme or in one; now or ``at`` a moment.
+
+        Of a name said before ``known_at`` it is not kept when its end was learned: it ends when it did.
+        """
 
     def descent(self, place: str) -> list[Descent]:
         """Return where a place came from and what it went over into, oldest first."""
 
-    def search(self, text: str, limit: int, layers: Sequence[str] = ()) -> list[Feature]:
-        """Return what a text means, best first (:func:`twin.search.best`); of some layers only when named."""
+    def search(
+        self,
+        text: str,
+        limit: int,
+        layers: Sequence[str] = (),
+        *,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> list[Feature]:
+        """Return what a text means, best first (:func:`twin.search.best`); of some layers only when named.
+
+        ``at`` and ``known_at`` search what was so, and was known, then; they read the layers instead of an index.
+        """
 
     def history(self, layer: str, feature_id: str) -> list[Feature]:
         """Return all versions of a thing, oldest first."""

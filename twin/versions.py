@@ -19,7 +19,7 @@ from twin.characters import kept, kept_json
 from twin.declaration import Catalogue
 from twin.feature import Feature
 from twin.store import Identifier
-from twin.text import document
+from twin.wording import Wording
 
 _ORJSON = (
     orjson.OPT_SORT_KEYS
@@ -103,10 +103,9 @@ class Versions(ABC):
     """
 
     def __init__(self, catalogue: Catalogue, now: datetime) -> None:
-        self._catalogue = catalogue
+        self._wording = Wording(catalogue)
         self._now = now
         self._touched: set[str] = set()
-        self._searched: dict[str, tuple[bool, bool]] = {}
 
     def put(self, feature: Feature) -> bool:
         """Make this the version now believed; ``False`` when nothing differs.
@@ -191,24 +190,7 @@ class Versions(ABC):
 
     def _words(self, version: Version) -> list[str] | None:
         """Return the tokens a version is found by; ``None`` when it is not to be found."""
-        feature = version.feature
-        searched, by_address = self._search_of(feature.layer)
-        if not searched or version.valid_to is not None:
-            return None
-        address = feature.attributes.get("address") if by_address else None
-        # A place stands in itself: its code need not be found twice.
-        place = None if feature.place == feature.id else feature.place
-        return document((feature.name, feature.id, place, address if isinstance(address, str) else None))
-
-    def _search_of(self, layer: str) -> tuple[bool, bool]:
-        """Tell whether the features of a layer are to be found, and whether by their address."""
-        if layer not in self._searched:
-            declared = self._catalogue.get(layer)
-            # Beside personal fields, an address nobody declared may be somebody's home.
-            personal = declared is not None and any(field.grade in ("P2", "P3") for field in declared.fields)
-            by_address = declared is not None and not (personal and declared.field("address") is None)
-            self._searched[layer] = declared is not None and declared.access == "open", by_address
-        return self._searched[layer]
+        return None if version.valid_to is not None else self._wording.words(version.feature)
 
     def _standing(self, layer: str, feature_id: str) -> tuple[int, Feature] | None:
         return next(iter(self._believed([(layer, feature_id, None)])[0]), None)

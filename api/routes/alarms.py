@@ -13,7 +13,7 @@ from api.alarms import alarm_messages
 from api.finding import place_key
 from api.parameters import integers, words, zoned
 from api.state import Here
-from api.view import Seen, View
+from api.view import Seen, View, present
 from layers.alarm.board import By, Entry, State, Wanted, entry_of
 from twin.feature import Feature
 
@@ -66,7 +66,7 @@ def alarms(
         state=state,
         types=frozenset(words(types)),
         severities=frozenset(integers(severity, "severity")),
-        within=place_key(seen.here, place),
+        within=place_key(seen, place),
         device=device,
         acknowledged=acknowledged,
         since=zoned(since, "since"),
@@ -106,7 +106,7 @@ def summary(
         state="standing" if state == "open" else state,
         types=frozenset(words(types)),
         severities=frozenset(integers(severity, "severity")),
-        within=place_key(here, place),
+        within=place_key(present(here), place),
     )
     board = here.live.board
     counts = {name: board.count(replace(wanted, state=name)) for name in ("open", "active", "shelved")}

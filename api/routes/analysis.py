@@ -17,7 +17,7 @@ from api.finding import place_key
 from api.parameters import area_of, pairs, zoned
 from api.routes.query import Filters, Within
 from api.state import Here, Services
-from api.view import Seen, View
+from api.view import Seen, View, present
 from gis.density import hot_spots, kernel_density
 from gis.errors import BadInput
 from layers.alarm.desk import KINDS
@@ -67,7 +67,7 @@ def density(
     filter: Filters = [],  # noqa: A002, B006
 ) -> dict[str, Any]:
     """Return the kernel density of a layer: rows from south to north, columns from west to east, per km²."""
-    found = seen.find(layer, within=place_key(seen.here, within), filters=pairs(filter, "filter"))
+    found = seen.find(layer, within=place_key(seen, within), filters=pairs(filter, "filter"))
     placed = [(at, _weight(seen, layer, thing.attributes, weight)) for thing in found if (at := position_of(thing))]
     lon, lat = [at[0] for at, _ in placed], [at[1] for at, _ in placed]
     grid = kernel_density(lon, lat, [held for _, held in placed], bandwidth_m, cell_m or bandwidth_m / 5)
@@ -92,7 +92,7 @@ def hotspots(
     if layer == "alarm":
         points = [one.center for one in _raised(seen.here, start, end) if one.center is not None]
     else:
-        found = seen.find(layer, within=place_key(seen.here, within), filters=pairs(filter, "filter"))
+        found = seen.find(layer, within=place_key(seen, within), filters=pairs(filter, "filter"))
         points = [at for thing in found if (at := position_of(thing)) is not None]
     held = dict.fromkeys(_cells(seen, resolution), 0.0)
     for lon, lat in points:
@@ -122,7 +122,7 @@ def alarm_statistics(
     timezone: Zone = "Asia/Shanghai",
 ) -> dict[str, Any]:
     """Return how often alarms were raised, how many were taken note of and how soon; beside another time when asked."""
-    zone, key = _zone(timezone), place_key(here, within)
+    zone, key = _zone(timezone), place_key(present(here), within)
     found = _within(_raised(here, start, end), key)
     answer = _statistics(found, by, zone)
     if compare_from is None:

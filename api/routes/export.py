@@ -31,7 +31,7 @@ def download(
     here, form = seen.here, form_named(format)
     query = seen.query(
         *dict.fromkeys(words(layers)),
-        within=place_key(here, within),
+        within=place_key(seen, within),
         bbox=None if bbox is None else box(bbox, "bbox"),
     )
     made = export(here.access, here.catalogue, form, query, here.clock())

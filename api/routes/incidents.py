@@ -171,7 +171,7 @@ def incidents(
     question = seen.query(
         LAYER,
         where=Every(conditions),
-        within=place_key(seen.here, place),
+        within=place_key(seen, place),
         bbox=None if bbox is None else box(bbox, "bbox"),
         limit=limit,
         cursor=cursor,
@@ -202,7 +202,7 @@ def statistics(
     question = seen.query(
         LAYER,
         where=Every(_conditions(classes, levels, sources, grid, utc(span.start), utc(span.end))),
-        within=place_key(seen.here, place),
+        within=place_key(seen, place),
         bbox=None if bbox is None else box(bbox, "bbox"),
         during=(None, seen.at),
         limit=1,

@@ -112,7 +112,7 @@ async def identify(here: Here, code: str, name: Name) -> dict[str, Any]:
 
 @router.get("/v1/search")
 def search(
-    here: Here,
+    seen: Seen,
     q: Annotated[
         str,
         Parameter(
@@ -126,11 +126,12 @@ def search(
     ] = None,
     limit: Annotated[int, Parameter(ge=1, le=50)] = 10,
 ) -> dict[str, Any]:
-    """Return what bears that name, best match first, with its position."""
-    wanted = words(layers)
+    """Return what bears that name, best match first, with its position; with `at`, what bore it then."""
+    here, wanted = seen.here, words(layers)
     for name in wanted:
         here.access.check_open(here.catalogue[name])
-    return {"results": [_result(here.access.masked(found)) for found in here.store.search(q, limit, wanted)]}
+    found = here.store.search(q, limit, wanted, at=seen.at, known_at=seen.known_at)
+    return {"results": [_result(here.access.masked(one)) for one in found]}
 
 
 def _result(feature: Feature) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def aggregate(
     filter: Filters = [],  # noqa: A002, B006
 ) -> dict[str, Any]:
     """Return counts, sums, means and extremes by place or H3 cell; groups of too few persons are ``null``."""
-    question = seen.query(*words(layer), within=place_key(seen.here, within), filters=pairs(filter, "filter"))
+    question = seen.query(*words(layer), within=place_key(seen, within), filters=pairs(filter, "filter"))
     found = seen.here.access.aggregate(question, by, total=sum, resolution=resolution)
     groups = [asdict(group) for group in found.groups]
     if by == "h3":

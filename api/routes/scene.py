@@ -71,7 +71,7 @@ def pack(
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    query = seen.query(layer, within=place_key(here, within), storeys=integers(storeys, "storeys"))
+    query = seen.query(layer, within=place_key(seen, within), storeys=integers(storeys, "storeys"))
     block = (
         _heat(seen, declared) if declared.style.draw == "heat" else _pack(declared, here.access.find(query).features)
     )

@@ -4,6 +4,7 @@ from api.finding import place_key
 from api.state import Services
 from api.stream.asked import Asked, area_of, filter_from
 from api.stream.filter import Filter
+from api.view import present
 
 
 def checked(here: Services, asked: Asked) -> Asked:
@@ -17,7 +18,7 @@ def checked(here: Services, asked: Asked) -> Asked:
     for name in asked.layers:
         here.access.check_open(here.catalogue[name])
     area_of(asked)
-    return asked.model_copy(update={"place": place_key(here, asked.place)})
+    return asked.model_copy(update={"place": place_key(present(here), asked.place)})
 
 
 def filter_of(here: Services, asked: Asked) -> Filter:

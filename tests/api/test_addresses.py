@@ -1,10 +1,15 @@
 """Addresses over HTTP: to places, to positions, and back."""
 
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 import shapely
 
 from twin.feature import Feature
 from twin.minting import building_codes, storey_key
+from twin.store import Identifier
 
 HOUSE = shapely.box(120.2, 30.3, 120.2004, 30.3002)
 WEST = shapely.box(120.2, 30.3, 120.2002, 30.3002)
@@ -34,6 +39,31 @@ def filled(serving_at):
             place("space", ROOM, parent=STOREY, storey=2, z_min_m=8.0, z_max_m=10.8, geometry=WEST),
         )
         yield service
+
+
+@pytest.fixture(scope="module")
+def serving_on_both(serving_on):
+    """A house that was renamed, whose room was joined to another and whose old number ended; moments before and now."""
+    with serving_on() as service:
+        old, renamed = datetime(2020, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
+        common = {"community": "330106099001", "geometry": HOUSE, "valid_from": old}
+        area = {"district": "示范区", "street": "里坊街道"}
+        heights = {"z_min_m": 8.0, "z_max_m": 11.0}
+        service.put(
+            Feature(layer="community", id="330106099001", name="里坊示范社区", attributes=area, **common),
+            Feature(layer="building", id=KEY, place=KEY, name="安和里1幢", **common),
+            Feature(layer="storey", id=STOREY, place=STOREY, parent=KEY, storey=2, **heights, **common),
+            Feature(layer="space", id=ROOM, place=ROOM, parent=STOREY, storey=2, **heights, **common),
+        )
+        number = Identifier(community="330106099001", place=KEY, scheme="building_no", value="AH-01", valid_from=old)
+        service.store.write(lambda tx: tx.identify(number)).result()
+        learned = datetime.now(UTC)
+        time.sleep(0.01)  # the store's clock has milliseconds
+        common["valid_from"] = renamed
+        service.put(Feature(layer="building", id=KEY, place=KEY, name="平安里8幢", **common))
+        service.store.write(lambda tx: tx.end("space", ROOM, renamed)).result()
+        service.store.write(lambda tx: tx.identify(replace(number, valid_to=renamed))).result()
+        yield service, old.replace(year=2022).isoformat(), learned.isoformat()
 
 
 def get(service, path, **parameters):
@@ -74,6 +104,28 @@ def test_nonsense_is_refused_with_its_position(filled):
 
 def test_an_unknown_address_has_no_match(filled):
     assert get(filled, "/v1/geocode", address="和平里9幢").json()["matches"] == []
+
+
+def test_a_renamed_and_an_ended_place_are_found_as_they_were(serving_on_both):
+    service, then, now = serving_on_both
+    old, new = {"at": then}, {"at": now}
+    for address, when, expected in (
+        ("安和里1幢", old, [KEY]), ("安和里1幢", new, []), ("平安里8幢", old, []), ("平安里8幢", new, [KEY]),
+        ("安和里1幢0201", old, [ROOM]), ("平安里8幢0201", new, [STOREY]),
+    ):  # fmt: skip
+        matches = get(service, "/v1/geocode", address=address, **when).json()["matches"]
+        assert [one["code"] for one in matches] == expected, (address, when)
+        found = get(service, "/v1/search", q=address, layers="building", **when).json()["results"]
+        assert [one["id"] for one in found] == ([KEY] if expected else []), (address, when)
+    at = {"position": "120.2001,30.3001", "height_m": 9}
+    assert get(service, "/v1/geocode/reverse", **at, **old).json()["address"] == ADDRESS
+    after = get(service, "/v1/geocode/reverse", **at, **new).json()
+    assert (after["code"], after["address"]) == (STOREY, "示范区里坊街道里坊示范社区平安里8幢1单元2层")
+    for path, word, told in (("search", "q", "results"), ("geocode", "address", "matches")):
+        unlearned = get(service, f"/v1/{path}", **{word: "安和里1幢"}, at=now, known_at=now).json()[told]
+        assert unlearned[0]["name"] == "安和里1幢", path
+    place = get(service, "/v1/places/AH-01", **old)
+    assert (place.json()["code"], get(service, "/v1/places/AH-01").json()["code"]) == (KEY, "place.unknown")
 
 
 def test_a_place_shows_its_address_and_its_divisions(filled):

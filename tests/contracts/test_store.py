@@ -401,6 +401,68 @@ def test_search_never_finds_personal_records_nor_superseded_names(store, clock):
     assert [f.name for f in store.search("新名", 10)] == ["新名"]
 
 
+def test_search_in_the_past_finds_by_the_name_of_then_and_what_has_ended_since(store, clock):
+    begun = clock.now
+    put(
+        store,
+        building("B-1", name="安和里1幢"),
+        building("B-2", name="老锅炉房"),
+        building("H-1", layer="household", name="张三"),
+    )
+    clock.now += HOUR
+    put(store, building("B-1", name="Tower West", valid_from=clock.now))
+    store.write(lambda tx: tx.end("building", "B-2", clock.now)).result()
+    clock.now += HOUR
+    then, now = {"at": begun + HOUR / 2}, {"at": clock.now}
+    for typed, before, after in (("安和里1幢", "B-1", None), ("安和", "B-1", None), ("锅炉", "B-2", None),
+                                 ("安合里1幢", "B-1", None), ("tow", None, "B-1"), ("b-1", "B-1", "B-1"),
+                                 ("张三", None, None)):  # fmt: skip
+        assert ids_of(store.search(typed, 10, **then)) == ([] if before is None else [before]), typed
+        assert ids_of(store.search(typed, 10, **now)) == ([] if after is None else [after]), typed
+        assert ids_of(store.search(typed, 10)) == ids_of(store.search(typed, 10, **now)), typed
+    assert [one.name for one in store.search("B-1", 10, **then)] == ["安和里1幢"]
+    assert store.search("安和", 10, ["device"], **then) == []
+    assert store.search("安和", 10, at=begun - HOUR) == []
+
+
+def test_search_knows_only_what_was_known(store, clock):
+    put(store, building("B-1", name="甲楼", valid_from=NOON - HOUR))
+    learned = clock.now
+    clock.now += HOUR
+    put(store, building("B-1", name="乙楼", valid_from=NOON - HOUR))  # it had been wrong all the time
+    assert ids_of(store.search("甲楼", 10, at=NOON)) == []
+    assert ids_of(store.search("甲楼", 10, at=NOON, known_at=learned + HOUR / 2)) == ["B-1"]
+    assert ids_of(store.search("甲楼", 10, known_at=learned + HOUR / 2)) == ["B-1"]
+    assert ids_of(store.search("乙楼", 10, known_at=learned + HOUR / 2)) == []
+
+
+def test_an_identifier_names_whoever_bore_it_then(store, clock):
+    put(store, *(building(key, name=name, valid_from=NOON - 3 * HOUR) for key, name in (("A-0", "甲"), ("B-0", "乙"))))
+    name = Identifier(community="c1", place="A-0", scheme="building_no", value="AH-01", valid_to=NOON - HOUR)
+    store.write(lambda tx: tx.identify(name)).result()
+    store.write(lambda tx: tx.identify(replace(name, place="B-0", valid_from=NOON - HOUR, valid_to=None))).result()
+    for hours, bearer in ((-2, "A-0"), (-1, "B-0"), (1, "B-0")):
+        at = NOON + hours * HOUR
+        assert store.lookup("AH-01", at=at) == store.lookup("AH-01", "building_no", at=at) == [bearer]
+        assert ids_of(store.search("ah-0", 10, at=at)) == [bearer]
+    assert store.lookup("AH-01", at=NOON, known_at=NOON - HOUR) == []
+    assert store.search("AH-01", 10, at=NOON, known_at=NOON - HOUR) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["安和里", "安和里1", "tow", "tower w", "1", "b-1", "安合里", "towr", "里 安和", "2幢", "D-2"]
+)
+def test_search_as_of_now_answers_like_search(store, clock, text):
+    names = {"B-1": "安和里1幢", "B-12": "安和里12幢", "B-2": "安和里2幢 D-2", "B-3": "Tower West", "B-4": "Café Tower"}
+    put(
+        store,
+        *(building(key, name=name) for key, name in names.items()),
+        building("D-2", layer="device", name="安和里1"),
+    )
+    clock.now += HOUR
+    assert ids_of(store.search(text, 10, at=clock.now)) == ids_of(store.search(text, 10))
+
+
 def test_an_identifier_of_two_places_names_neither(store):
     def work(tx):
         for place, number in (("B-0", "1"), ("B-1", "1"), ("B-1", "2")):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,12 +21,14 @@ from twin.embedded.migrations import check_ours, migrate
 from twin.embedded.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, to_moment
 from twin.embedded.select import find
 from twin.embedded.session import SqliteSession, translate
-from twin.embedded.text import SqliteIndex
+from twin.embedded.text import SqliteIndex, bearers, lookup
 from twin.feature import Feature
+from twin.past import PastIndex
 from twin.query import Page, Query
 from twin.search import best
 from twin.series import Bucket, Series, Step
 from twin.store import Descent, Event, Identifier, Latest, Transaction
+from twin.wording import Wording
 from twin.writer import Subscribers, Writer
 
 T = TypeVar("T")
@@ -53,6 +56,7 @@ class EmbeddedStore:
     ) -> None:
         self._path = path
         self._clock = clock
+        self._wording = Wording(catalogue)
         self._searchable = [name for name, layer in catalogue.items() if layer.access == "open"]
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
@@ -78,22 +82,37 @@ class EmbeddedStore:
         sql = "SELECT * FROM identifier WHERE place = ? ORDER BY scheme, value"
         return [identifier_of(row) for row in self._rows(sql, place)]
 
-    def lookup(self, value: str, scheme: str | None = None) -> list[str]:
-        """Return the places that bear this name now, in any scheme or in one."""
-        sql = (
-            "SELECT DISTINCT place FROM identifier"
-            " WHERE value = ? AND (? IS NULL OR scheme = ?) AND valid_to IS NULL ORDER BY place"
-        )
-        return [row["place"] for row in self._rows(sql, value, scheme, scheme)]
+    def lookup(
+        self,
+        value: str,
+        scheme: str | None = None,
+        *,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> list[str]:
+        """Return the places that bear this name, in any scheme or in one; now or ``at`` a moment."""
+        return self._ask(lookup, value, scheme, at, known_at)
 
     def descent(self, place: str) -> list[Descent]:
         """Return where a place came from and what it went over into, oldest first."""
         sql = "SELECT * FROM descent WHERE predecessor = ? OR successor = ? ORDER BY at, predecessor, successor"
         return [descent_of(row) for row in self._rows(sql, place, place)]
 
-    def search(self, text: str, limit: int, layers: Sequence[str] = ()) -> list[Feature]:
-        """Return current features whose code, name, address or identifier matches the text, best first."""
+    def search(
+        self,
+        text: str,
+        limit: int,
+        layers: Sequence[str] = (),
+        *,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> list[Feature]:
+        """Return features whose code, name, address or identifier matches the text, best first."""
         wanted = [layer for layer in self._searchable if not layers or layer in layers]
+        if at is not None or known_at is not None:
+            then = partial(self._ask, bearers, at=at, known_at=known_at)
+            past = PastIndex(lambda query: self.find(query).features, then, self._wording, at, known_at)
+            return best(past, text, wanted, limit)
         with self._reading() as connection:
             return best(SqliteIndex(connection), text, wanted, limit)
 
@@ -202,9 +221,9 @@ class EmbeddedStore:
             self._readers.clear()
         self._writing.close()  # last, so that SQLite folds the write-ahead log into the file
 
-    def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
+    def _ask(self, question: Callable[..., T], *arguments: Any, **named: Any) -> T:
         with self._reading() as connection:
-            return question(connection, *arguments)
+            return question(connection, *arguments, **named)
 
     def _rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         with self._reading() as connection:

@@ -17,6 +17,7 @@ from twin.answer import Counter
 from twin.asker import still_asked, stoppable
 from twin.declaration import Catalogue
 from twin.feature import Feature
+from twin.past import PastIndex
 from twin.postgis import series
 from twin.postgis.connection import OPTIONS, Connection, cancel, parameters, prepare, translate
 from twin.postgis.listener import Listener
@@ -25,12 +26,13 @@ from twin.postgis.migrations import migrate
 from twin.postgis.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of
 from twin.postgis.select import find, is_one_statement, rows
 from twin.postgis.session import PostgisSession
-from twin.postgis.text import PostgisIndex
+from twin.postgis.text import PostgisIndex, bearers, lookup
 from twin.query import Page, Query
 from twin.search import best
 from twin.series import Bucket, Series, Step
 from twin.store import Descent, Event, Identifier, Latest, Transaction
 from twin.versions import to_milliseconds
+from twin.wording import Wording
 from twin.writer import Subscribers, Writer
 
 T = TypeVar("T")
@@ -57,6 +59,7 @@ class PostgisStore:
     ) -> None:
         self._parameters = parameters(url)
         self._clock = clock
+        self._wording = Wording(catalogue)
         self._searchable = [name for name, layer in catalogue.items() if layer.access == "open"]
         self._subscribers = Subscribers()
         self._counter = Counter()
@@ -92,22 +95,37 @@ class PostgisStore:
         sql = "SELECT * FROM identifier WHERE place = %s ORDER BY scheme, value"
         return [identifier_of(row) for row in self._rows(sql, place)]
 
-    def lookup(self, value: str, scheme: str | None = None) -> list[str]:
-        """Return the places that bear this name now, in any scheme or in one."""
-        sql = (
-            "SELECT DISTINCT place FROM identifier"
-            " WHERE value = %s AND (%s::text IS NULL OR scheme = %s) AND valid_to IS NULL ORDER BY place"
-        )
-        return [row["place"] for row in self._rows(sql, value, scheme, scheme)]
+    def lookup(
+        self,
+        value: str,
+        scheme: str | None = None,
+        *,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> list[str]:
+        """Return the places that bear this name, in any scheme or in one; now or ``at`` a moment."""
+        return self._ask(lookup, value, scheme, at, known_at)
 
     def descent(self, place: str) -> list[Descent]:
         """Return where a place came from and what it went over into, oldest first."""
         sql = "SELECT * FROM descent WHERE predecessor = %s OR successor = %s ORDER BY at, predecessor, successor"
         return [descent_of(row) for row in self._rows(sql, place, place)]
 
-    def search(self, text: str, limit: int, layers: Sequence[str] = ()) -> list[Feature]:
-        """Return current features whose code, name, address or identifier matches the text, best first."""
+    def search(
+        self,
+        text: str,
+        limit: int,
+        layers: Sequence[str] = (),
+        *,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> list[Feature]:
+        """Return features whose code, name, address or identifier matches the text, best first."""
         wanted = [layer for layer in self._searchable if not layers or layer in layers]
+        if at is not None or known_at is not None:
+            then = partial(self._ask, bearers, at=at, known_at=known_at)
+            past = PastIndex(lambda query: self.find(query).features, then, self._wording, at, known_at)
+            return best(past, text, wanted, limit)
         with self._reader() as connection:
             return best(PostgisIndex(connection), text, wanted, limit)
 
@@ -219,9 +237,9 @@ class PostgisStore:
             still_asked()  # then that is why the statement was cancelled
             raise translate(error) from error
 
-    def _ask(self, question: Callable[..., T], *arguments: Any) -> T:
+    def _ask(self, question: Callable[..., T], *arguments: Any, **named: Any) -> T:
         with self._reader() as connection:
-            return question(connection, *arguments)
+            return question(connection, *arguments, **named)
 
     def _rows(self, sql: str, *values: Any) -> list[DictRow]:
         with self._reader() as connection:
