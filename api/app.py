@@ -57,6 +57,7 @@ from api.routes import (
     subscriptions,
     ways,
 )
+from api.shared_jobs import SharedJobs
 from api.sources.mqtt import MqttOptions, mqtt_part
 from api.sta import create as sta_create
 from api.sta import read as sta_read
@@ -120,20 +121,19 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
     extents = Extents(access, store)
     on_foot = Ways(access, store)
     incident_parts = incidents_part(store, on_foot, clock, live or LiveOptions())
-    uploads = jobs or Jobs(store, catalogue, None, clock)
+    uploads = SharedJobs(jobs or Jobs(store, catalogue, None, clock))
     entrance = gateway_part(store, clock, gateway or GatewayOptions())
     leading = lease or Lease(None)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await entrance.refresh()
-        running = [asyncio.create_task(part.run()) for part in (hub, entrance)]
+        running = [asyncio.create_task(part.run()) for part in (hub, entrance, uploads)]
         running += [
             asyncio.create_task(while_leading(leading, part.run)) for part in (live_parts, incident_parts, hooks)
         ]
         if keeping is not None:
             running.append(asyncio.create_task(while_leading(leading, Keeping(store, keeping, clock).run)))
-        await asyncio.to_thread(uploads.start)
         if broker is not None:
             outbox = Outbox(store, live_parts.commands, broker)
             listening = broker.run() if broker.shared else while_leading(leading, broker.run)

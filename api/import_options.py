@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -178,3 +178,28 @@ def readers_version() -> str:
             if path.suffix in (".py", ".yaml", ".csv"):
                 digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def check_sent(options: Mapping[str, str]) -> None:
+    """Refuse options that mean nothing, and one that would open any file of the server."""
+    if "dem" in options:
+        raise BadInput(
+            "request.parameter", "dem names a file of the server.", "Use the command line for it.", parameter="dem"
+        )
+    options_of(dict(options))
+
+
+def truth(text: str) -> bool:
+    """Return whether a file sent in is to be stored without a decision.
+
+    >>> truth("True"), truth("0")
+    (True, False)
+    """
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise BadInput(
+            "request.parameter",
+            f"commit={text!r:.40} is neither true nor false.",
+            "Write true or false.",
+            parameter="commit",
+        )
+    return text.lower() in ("true", "1")

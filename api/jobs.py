@@ -1,23 +1,24 @@
 """Uploads become imports: read one at a time, rehearsed, shown, and stored when somebody agrees."""
 
-import asyncio
 import logging
 import queue
 import threading
-import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from api.import_options import options_of
+from api.door import Door
+from api.import_options import check_sent, truth
 from api.importing import Progress
+from api.job_faults import broken, interrupted, queue_full, stops, twin_changed, unknown, wrong_state
 from api.problems import members
 from api.spool import Job, Spool, State, is_old
-from api.uploads import Upload, receive, too_large
+from api.uploads import Upload, too_large
 from api.workbench import Workbench
-from gis.errors import BadInput, Conflict, LifangError, NotFound, Unavailable
+from gis.errors import LifangError, NotFound, Unavailable
 from twin.batch import IMPORT_SOURCE
 from twin.declaration import Catalogue
 from twin.store import Store
@@ -25,6 +26,7 @@ from twin.store import Store
 MAX_WAITING = 8
 MAX_ATTEMPTS = 2
 _SWEEP_S = 3600.0
+_QUESTIONS = frozenset({"listed", "shown", "knows", "ready", "submit", "rehearse", "commit", "cancel"})
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ class Jobs:
         self._store = store
         self._clock = clock
         self._community = community
-        self._limit = limit_bytes
+        self.limit_bytes = limit_bytes
         self._spool = None if folder is None else Spool(folder)
         self._bench = Workbench(store, catalogue, folder or Path())
         self._jobs: dict[str, Job] = {}
@@ -66,22 +68,51 @@ class Jobs:
         self._lock = threading.RLock()
         self._stopping = False
         self._worker: threading.Thread | None = None
+        self._door: Door | None = None
+        self._promised: set[Future[None]] = set()
 
-    def start(self) -> None:
-        """Take up what an earlier run of the service left, if any."""
-        if self._spool is None or not self._spool.exists():
-            return
+    def works(self) -> bool:
+        """Tell whether this process works on the uploads; it does as soon as no other does and there are any."""
+        if self._spool is None or self._stopping or not self._spool.exists():
+            return True
         try:
             self._open()
         except Unavailable as error:
+            if error.code == "import.elsewhere":
+                return False
             _log.warning("uploads: %s", error)
+        return True
+
+    def spool(self) -> Spool:
+        """Return where uploads lie.
+
+        Raises:
+            Unavailable: ``import.no_room`` when there is no such place.
+        """
+        if self._spool is None:
+            raise Unavailable("import.no_room", "This service takes no uploads.", "Start it with lifang serve.")
+        return self._spool
+
+    def answer(self, question: str, given: tuple[Any, ...]) -> Any:
+        """Return what another process, or this one, wants to know or to be done; see the method of that name."""
+        if question not in _QUESTIONS:
+            raise NotFound("import.unknown", f"Nobody can be asked {question!r}.", "Start all processes anew.")
+        return getattr(self, question)(*given)
 
     def stop(self) -> None:
         """End the reading in hand; it is begun again at the next start."""
-        self._stopping = True
+        with self._lock:
+            self._stopping = True
         if self._worker is not None:
             self._tasks.put(None)
             self._worker.join(timeout=10)
+        for promise in list(self._promised):
+            with suppress(InvalidStateError):
+                promise.set_exception(stops())
+        with self._lock:
+            door, self._door = self._door, None
+        if door is not None:
+            door.close()
         if self._spool is not None:
             self._spool.release()
 
@@ -103,27 +134,17 @@ class Jobs:
         """Tell whether there is such an upload."""
         return name in self._jobs
 
-    async def receive(self, headers: Mapping[str, str], stream: AsyncIterator[bytes]) -> dict[str, Any]:
-        """Take an upload from the wire and queue it; of one that is refused nothing stays.
+    def ready(self, stated: str) -> None:
+        """Refuse an upload of a stated length before it comes.
 
         Raises:
-            BadInput: ``import.bad_upload``, ``import.too_large``, ``import.which_community``, ``request.parameter``.
-            Unavailable: ``import.queue_full``, ``import.elsewhere``, ``import.no_room``.
+            BadInput: ``import.too_large``.
+            Unavailable: ``import.queue_full``, ``import.elsewhere``, ``import.no_room``, ``import.stopped``.
         """
-        spool = await asyncio.to_thread(self._open)
+        self._open()
         self._check_room()
-        stated = headers.get("content-length", "")
-        if stated.isdigit() and int(stated) > self._limit + 1024**2:
-            raise too_large(self._limit)
-        name = uuid.uuid4().hex
-        inbox = spool.inbox(name)
-        inbox.mkdir(mode=0o700)
-        try:
-            upload = await receive(stream, headers.get("content-type", ""), inbox, self._limit)
-            return await asyncio.to_thread(self._submit, name, upload)
-        except BaseException:
-            await asyncio.shield(asyncio.to_thread(spool.forget, name))
-            raise
+        if stated.isdigit() and int(stated) > self.limit_bytes + 1024**2:
+            raise too_large(self.limit_bytes)
 
     def rehearse(self, name: str, changed: Mapping[str, str | None]) -> dict[str, Any]:
         """Read an upload again, with some options changed; ``None`` takes one back.
@@ -135,17 +156,17 @@ class Jobs:
             job = self._in(name, ("rehearsed", "failed"))
             self._check_room()
             options = {key: value for key, value in {**job.options, **changed}.items() if value is not None}
-            _check(options)
+            check_sent(options)
             job.options, job.attempts, job.error, job.outcome, job.commit = options, 0, None, {}, False
             self._bench.clear(job)
             self._queue(job)
             return job.shown()
 
-    def commit(self, name: str) -> "Future[None]":
-        """Store what was rehearsed; the future is done when it is.
+    def commit(self, name: str) -> dict[str, Any]:
+        """Store what was rehearsed; return it when that is done.
 
         Raises:
-            Conflict: ``import.wrong_state``; in the future ``import.twin_changed``.
+            Conflict: ``import.wrong_state``, ``import.twin_changed``.
         """
         with self._lock:
             job = self._in(name, ("rehearsed",))
@@ -153,15 +174,21 @@ class Jobs:
         done: Future[None] = Future()
 
         def task() -> None:
-            try:
-                self._commit(job)
-            except Exception as error:  # noqa: BLE001  who waits is told, whatever it was
-                done.set_exception(error)
-            else:
-                done.set_result(None)
+            with suppress(InvalidStateError):  # who waited was told already that the service stops
+                try:
+                    self._commit(job)
+                except Exception as error:  # noqa: BLE001  who waits is told, whatever it was
+                    done.set_exception(error)
+                else:
+                    done.set_result(None)
 
+        self._promised.add(done)
         self._tasks.put(task)
-        return done
+        try:
+            done.result()
+        finally:
+            self._promised.discard(done)
+        return self.shown(name)
 
     def cancel(self, name: str) -> dict[str, Any]:
         """Give an upload up: end its reading, remove its file.
@@ -177,17 +204,19 @@ class Jobs:
                 self._drop(job)
             return job.shown()
 
-    def _open(self) -> Spool:
+    def _open(self) -> None:
         with self._lock:
-            if self._spool is None:
-                raise Unavailable("import.no_room", "This service takes no uploads.", "Start it with lifang serve.")
-            self._spool.claim()
+            spool = self.spool()
+            if self._stopping:
+                raise stops()
+            spool.claim()
             if self._worker is None:
                 self._worker = threading.Thread(target=self._run, name="imports", daemon=True)
-                for job in self._spool.load():
+                for job in spool.load():
                     self._resume(job)
                 self._worker.start()
-            return self._spool
+                self._door = Door(self.answer)
+                spool.tell(self._door.address)
 
     def _resume(self, job: Job) -> None:
         """Take up a job as the last run of the service left it."""
@@ -196,23 +225,26 @@ class Jobs:
             stored = self._store.event(IMPORT_SOURCE, job.id) is not None
             self._move(job, "committed" if stored else "rehearsed")
         elif job.state == "reading" and job.attempts >= MAX_ATTEMPTS:
-            broken = BadInput(
-                "import.interrupted",
-                f"The service stopped {job.attempts} times while it read {job.file}.",
-                "Look into its log, then rehearse the import again.",
-            )
-            self._fail(job, broken)
+            self._fail(job, interrupted(job))
         elif job.state in ("queued", "reading"):
             self._queue(job)
         if job.state in ("committed", "cancelled"):
             self._drop(job)
 
-    def _submit(self, name: str, upload: Upload) -> dict[str, Any]:
+    def submit(self, name: str, upload: Upload) -> dict[str, Any]:
+        """Queue what has come in; the same again changes nothing.
+
+        Raises:
+            BadInput: ``import.which_community``, ``request.parameter``.
+            Unavailable: ``import.queue_full``.
+        """
+        if self.knows(name):
+            return self.shown(name)
         fields = dict(upload.fields)
-        at_once = _truth(fields.pop("commit", "false"))
+        at_once = truth(fields.pop("commit", "false"))
         community = fields.pop("community", None) or self._community
         options = {key: value for key, value in fields.items() if value}
-        _check(options)
+        check_sent(options)
         community = self._bench.importer(community).community
         now = self._clock()
         job = Job(
@@ -233,9 +265,7 @@ class Jobs:
     def _check_room(self) -> None:
         waiting = sum(job.state == "queued" for job in self._jobs.values())
         if waiting >= MAX_WAITING:
-            raise Unavailable(
-                "import.queue_full", f"{waiting} uploads wait to be read.", "Send it again when one is done."
-            )
+            raise queue_full(waiting)
 
     def _queue(self, job: Job) -> None:
         self._move(job, "queued")
@@ -270,7 +300,7 @@ class Jobs:
             self._fail(job, error)
         except Exception:  # noqa: BLE001  whatever it was, the job has failed, and the next one is read
             _log.exception("import %s of %s", job.id, job.file)
-            self._fail(job, _broken(job))
+            self._fail(job, broken(job))
 
     def _read(self, job: Job) -> None:
         """Read an upload, then show what storing it would do; or store it at once if that was asked for."""
@@ -290,7 +320,7 @@ class Jobs:
             report = self._bench.store(job, self._progress(job))
         except _Stop:
             self._move(job, "rehearsed")
-            raise Unavailable("import.stopped", "The service stops.", "Commit it when it is back.") from None
+            raise stops() from None
         except Unavailable:
             self._move(job, "rehearsed")
             raise
@@ -299,18 +329,13 @@ class Jobs:
             raise
         except Exception as error:
             _log.exception("import %s of %s", job.id, job.file)
-            self._fail(job, _broken(job))
-            raise _broken(job) from error
+            self._fail(job, broken(job))
+            raise broken(job) from error
         with self._lock:
             job.agreed, job.outcome = report.difference(), report.as_json()
             self._move(job, "committed" if report.stored else "rehearsed")
         if not report.stored:
-            raise Conflict(
-                "import.twin_changed",
-                f"Since {job.file} was rehearsed the twin has changed, and so would what it does.",
-                "Look at the new difference, and commit that.",
-                batch=job.id,
-            )
+            raise twin_changed(job)
         self._drop(job)
 
     def _progress(self, job: Job) -> Progress:
@@ -360,43 +385,11 @@ class Jobs:
 
     def _job(self, name: str) -> Job:
         if name not in self._jobs:
-            raise NotFound("import.unknown", f"There was no import {name!r}.", "See lifang import list.", batch=name)
+            raise unknown(name)
         return self._jobs[name]
 
     def _in(self, name: str, states: tuple[State, ...]) -> Job:
         job = self._job(name)
         if job.state not in states:
-            raise Conflict(
-                "import.wrong_state",
-                f"Import {name} is {job.state}.",
-                f"That is for one that is {' or '.join(states)}.",
-                batch=name,
-                state=job.state,
-            )
+            raise wrong_state(job, states)
         return job
-
-
-def _broken(job: Job) -> LifangError:
-    return BadInput(
-        "import.broke", f"The import of {job.file} broke down.", "Look into the service's log.", file=job.file
-    )
-
-
-def _check(options: Mapping[str, str]) -> None:
-    """Refuse options that mean nothing, and one that would open any file of the server."""
-    if "dem" in options:
-        raise BadInput(
-            "request.parameter", "dem names a file of the server.", "Use the command line for it.", parameter="dem"
-        )
-    options_of(dict(options))
-
-
-def _truth(text: str) -> bool:
-    if text.lower() not in ("true", "false", "1", "0"):
-        raise BadInput(
-            "request.parameter",
-            f"commit={text!r:.40} is neither true nor false.",
-            "Write true or false.",
-            parameter="commit",
-        )
-    return text.lower() in ("true", "1")

@@ -56,8 +56,8 @@ class _Figures(Collector):
 
     def _store(self) -> Iterator[Metric]:
         yield _gauge("lifang_log_seq", "Number of the newest event; its growth is what the twin takes in.", self._seq())
-        states = Counter(job["state"] for job in self._here.jobs.listed())
-        jobs = GaugeMetricFamily("lifang_imports", "Uploads of this process by state.", labels=["state"])
+        states = Counter(job["state"] for job in self._here.jobs.own())
+        jobs = GaugeMetricFamily("lifang_imports", "Uploads that this process works on, by state.", labels=["state"])
         for state in _STATES:
             jobs.add_metric([state], states[state])
         yield jobs

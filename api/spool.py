@@ -4,12 +4,14 @@ import fcntl
 import json
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from api.door import Address, remove
 from gis.errors import Unavailable
 
 State = Literal["queued", "reading", "rehearsed", "committing", "committed", "failed", "cancelled"]
@@ -79,7 +81,7 @@ class Spool:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = (self.folder / "lock").open("wb")
+            lock = (self.folder / "lock").open("ab")
         except OSError as error:
             raise Unavailable(
                 "import.no_room", f"Uploads cannot be kept: {error}.", "Set LIFANG_SPOOL to a folder for them."
@@ -88,12 +90,27 @@ class Spool:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.close()
-            raise Unavailable(
-                "import.elsewhere",
-                "Another process of the service takes the uploads.",
-                "Send them there, or give each process a LIFANG_SPOOL of its own.",
-            ) from None
+            raise elsewhere() from None
+        if (left := self.door()) is not None:
+            remove(left)
         self._lock = lock
+
+    def tell(self, door: Address) -> None:
+        """Let the other processes know where to ask the one that works on the folder."""
+        if self._lock is None:
+            return
+        os.fchmod(self._lock.fileno(), 0o600)
+        self._lock.truncate(0)
+        self._lock.write(f"{door.key.hex()} {door.path}".encode())
+        self._lock.flush()
+
+    def door(self) -> Address | None:
+        """Return where to ask the process that works on the folder, ``None`` before it has said so."""
+        try:
+            key, _, path = (self.folder / "lock").read_text("utf-8").partition(" ")
+            return Address(Path(path), bytes.fromhex(key)) if path else None
+        except (FileNotFoundError, ValueError):
+            return None
 
     def release(self) -> None:
         """Let another process work on the folder."""
@@ -108,6 +125,17 @@ class Spool:
     def inbox(self, job: str) -> Path:
         """Return the folder for what is sent."""
         return self.folder / job
+
+    @contextmanager
+    def receiving(self, inbox: Path) -> Iterator[None]:
+        """Make a folder for what is sent; meanwhile it is no leftover, whichever process looks."""
+        inbox.mkdir(mode=0o700)
+        held = os.open(inbox, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(held)
 
     def save(self, job: Job) -> None:
         """Write the state of a job, whole or not at all."""
@@ -125,7 +153,7 @@ class Spool:
         jobs = [job for path in self.folder.glob("*.json") if (job := _job(path)) is not None]
         known = {job.id for job in jobs}
         for folder in self.folder.iterdir():
-            if folder.is_dir() and folder.name not in known:
+            if folder.is_dir() and folder.name not in known and not _is_held(folder):
                 shutil.rmtree(folder)
         return sorted(jobs, key=lambda job: job.created_at)
 
@@ -138,6 +166,27 @@ class Spool:
         """Remove a job."""
         self.empty(job)
         (self.folder / f"{job}.json").unlink(missing_ok=True)
+
+
+def elsewhere() -> Unavailable:
+    """Return the fault of a process that neither works on the uploads nor reaches the one that does."""
+    return Unavailable(
+        "import.elsewhere",
+        "Another process of the service works on the uploads, and does not answer.",
+        "Try again; give each machine a LIFANG_SPOOL of its own.",
+    )
+
+
+def _is_held(folder: Path) -> bool:
+    """Tell whether a process receives something into a folder."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(held)
+    return False
 
 
 def is_old(job: Job, now: datetime) -> bool:

@@ -11,12 +11,12 @@ from api.analysis.ways import Ways
 from api.gateway.part import GatewayPart
 from api.hub import Hub
 from api.incidents import Incidents
-from api.jobs import Jobs
 from api.lease import Lease
 from api.live import Live
 from api.ogc.catalogue import Publisher
 from api.ogc.extents import Extents
 from api.ogc.tiles import Tiles
+from api.shared_jobs import SharedJobs
 from api.sources.mqtt import Mqtt
 from api.webhooks.worker import Webhooks
 from layers.device.types import DeviceType
@@ -39,7 +39,7 @@ class Services:
     mqtt: Mqtt | None
     hub: Hub
     hooks: Webhooks
-    jobs: Jobs
+    jobs: SharedJobs
     extents: Extents
     tiles: Tiles
     publisher: Publisher

@@ -14,7 +14,7 @@ Each error carries a stable ``code`` (``room.fault``), one sentence of ``message
 imperative, and the facts of the place where it happened (file, line, global_id, row, field, parameter).
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class LifangError(Exception):
@@ -42,6 +42,16 @@ class LifangError(Exception):
         self.message = message
         self.cure = cure
         self.facts = {name: value for name, value in facts.items() if value is not None}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let another process raise the same.
+
+        >>> import pickle
+        >>> same = pickle.loads(pickle.dumps(BadInput("gis.empty", "The file is empty.", file="a.shp")))
+        >>> same, same.facts
+        (BadInput('gis.empty: The file is empty.'), {'file': 'a.shp'})
+        """
+        return _raised_there, (type(self), self.code, self.message, self.cure, self.facts)
 
 
 class BadInput(LifangError):
@@ -98,3 +108,7 @@ class Outdated(LifangError):
 
     exit_status = 5
     http_status = 412
+
+
+def _raised_there(kind: type[LifangError], code: str, message: str, cure: str, facts: dict[str, Any]) -> LifangError:
+    return kind(code, message, cure, **facts)

@@ -120,10 +120,9 @@ def rehearse(here: Here, batch: str, changed: Rehearsal) -> dict[str, Any]:
 
 
 @router.post("/v1/imports/{batch}/commit")
-async def commit(here: Here, batch: str) -> dict[str, Any]:
+def commit(here: Here, batch: str) -> dict[str, Any]:
     """Store exactly what was rehearsed; 409 with the new difference in place when the twin has changed since."""
-    await asyncio.shield(asyncio.wrap_future(here.jobs.commit(batch)))
-    return here.jobs.shown(batch)
+    return here.jobs.commit(batch)
 
 
 @router.delete("/v1/imports/{batch}")
@@ -157,7 +156,7 @@ async def _states(here: Services, batch: str) -> AsyncIterator[bytes]:
     """Yield each change of state, stage or share; a comment now and then keeps the line open."""
     told, silent_s = None, 0.0
     while True:
-        job = here.jobs.shown(batch)
+        job = await asyncio.to_thread(here.jobs.shown, batch)
         now = {name: job[name] for name in ("state", "stage", "share")}
         if now != told or silent_s >= HEARTBEAT_S:
             yield f"event: state\ndata: {json.dumps(now)}\n\n".encode() if now != told else b": still here\n\n"

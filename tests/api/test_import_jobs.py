@@ -12,6 +12,7 @@ import shapely
 
 from api.spool import Job, Spool
 from bim_import import reader
+from bim_import.workers import Workers
 from layers.catalogue import load_catalogue
 from tests.api.conftest import serving
 from tests.api.models import model
@@ -82,8 +83,11 @@ def slow_reading(monkeypatch, tmp_path):
     """Let models be read by a process that never answers; return the file that will hold its number."""
     pid = tmp_path / "pid"
     code = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    workers = Workers()  # new ones start none ahead, which would write its number there too
+    monkeypatch.setattr(reader, "WORKERS", workers)
     monkeypatch.setattr(reader, "_WORKER", (sys.executable, "-c", code))
-    return pid
+    yield pid
+    workers.dismiss()
 
 
 def number_in(path):
@@ -279,15 +283,6 @@ def test_what_nobody_decides_on_is_removed_in_the_end(tmp_path, state, days):
             time.sleep(0.05)
         assert after.client.get("/v1/imports/j1").status_code == 404
     assert not (tmp_path / "twin.imports/jobs/j1").exists()
-
-
-def test_one_process_at_a_time_works_on_the_folder(service):
-    other = Spool(service.spool)
-    other.claim()
-    refused = send(service, houses("甲"), layer="building")
-    assert (refused.status_code, refused.json()["code"]) == (503, "import.elsewhere")
-    other.release()
-    assert send(service, houses("甲"), layer="building").status_code == 202
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
