@@ -13,16 +13,19 @@ from api.analysis.meeting import area_around
 from api.analysis.walks import Barriers, nearest_on_foot, walked
 from api.exporting import form_named, written
 from api.finding import place_key
-from api.ogc import cql2
+from api.ogc import cql2, encoding
+from api.ogc.documents import FG_CLASSES, JSON_FG
 from api.parameters import area_of, on_earth
 from api.view import View
-from gis.errors import BadInput
+from gis.crs import CRS84, box_in_crs84
+from gis.errors import BadInput, Forbidden
+from twin.access import Aggregation
 from twin.filter import Condition, queryables
 from twin.query import Page, Query
 from twin.walking import Start
 
-Form = Literal["geojson", "csv", "geoparquet", "arrow"]
-FORMS: tuple[Form, ...] = ("geojson", "csv", "geoparquet", "arrow")
+Form = Literal["geojson", "jsonfg", "csv", "geoparquet", "arrow"]
+FORMS: tuple[Form, ...] = ("geojson", "jsonfg", "csv", "geoparquet", "arrow")
 
 By = Literal["line", "walk"]
 
@@ -55,7 +58,7 @@ class Where(_Part):
 
     within: str | None = Field(default=None, max_length=200, description="Code or any other name of a place")
     bbox: tuple[Number, Number, Number, Number] | None = Field(
-        default=None, description="west, south, east, north in degrees"
+        default=None, description="west, south, east, north in degrees; west above east crosses the 180th meridian"
     )
     area: str | None = Field(default=None, max_length=5_000_000, description="Polygon as WKT, CRS84")
     point: tuple[Number, Number] | tuple[Number, Number, Number] | None = Field(
@@ -106,6 +109,25 @@ class Question(_Part):
     format: Form = "geojson"
 
 
+class Sums(_Part):
+    """Counts and sums of what a question would return."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"layer": "device", "by": "storey", "where": {"bbox": [120.1, 30.2, 120.2, 30.3]}}]
+        },
+    )
+    layer: str = Field(max_length=100)
+    by: str = Field(max_length=20, description="community, grid, building, unit, storey or h3")
+    sum: str | None = Field(default=None, max_length=100, description="Numeric field")
+    resolution: int = Field(default=11, description="H3 resolution for by=h3")
+    where: Where = Where()
+    when: When = When()
+    filter: dict[str, str] = Field(default={}, max_length=20, description="Field and value; all must be equal")
+    cql2: str | dict[str, Any] | None = Field(default=None, description="A CQL2 filter, as text or JSON")
+
+
 def asked(**said: Any) -> Question:
     """Return the question that parameters of an address state.
 
@@ -143,18 +165,54 @@ def answer(view: View, question: Question) -> Answer:
         question: The document.
     """
     seen = View(view.here, question.when.at or view.at, question.when.known_at or view.known_at)
+    query = _compiled(seen, question)
+    page = Page((), 0, None) if query is None else _page(seen, query, question.where)
+    return Answer(page, tuple(question.layers), question.format)
+
+
+def summed(view: View, sums: Sums) -> Aggregation:
+    """Return the sums that a document asks for.
+
+    Raises:
+        BadInput: ``aggregate.…``; ``aggregate.all`` for the nearest so many.
+        Forbidden: ``aggregate.persons``.
+    """
+    if sums.where.nearest is not None or sums.where.by != "line":
+        raise BadInput("aggregate.all", "The nearest so many are not summed.", "Use near.", parameter="nearest")
+    seen = View(view.here, sums.when.at or view.at, sums.when.known_at or view.known_at)
+    where = sums.where.model_dump(exclude_defaults=True, exclude={"within"})
+    if seen.here.catalogue[sums.layer].access != "open" and (where or sums.cql2 is not None):
+        # Of two areas that differ by a household, the difference would be that household.
+        raise Forbidden(
+            "aggregate.persons",
+            f"{sums.layer} is about persons: it is summed by places only.",
+            "Name a place with within, or ask /v1/analysis/inside who is in an area.",
+            layer=sums.layer,
+        )
+    question = Question(layers=[sums.layer], where=sums.where, filter=sums.filter, cql2=sums.cql2)
+    query = _compiled(seen, question)
+    if query is None:
+        return Aggregation((), 0)
+    return seen.here.access.aggregate(query, sums.by, total=sums.sum, resolution=sums.resolution)
+
+
+def _compiled(seen: View, question: Question) -> Query | None:
+    """Return the query of a question; ``None`` when nothing can meet it."""
     where = question.where
     shape, height_m = _shape(where)
     if where.intersects is not None:
         meets = where.intersects
-        others = area_around(seen, meets.layer, tuple(meets.filter.items()), meets.distance_m)
-        shape = others if shape is None else shape.intersection(others)
-        if shape.is_empty:
-            return Answer(Page((), 0, None), tuple(question.layers), question.format)
-    query = seen.query(
+        shape = _both(shape, area_around(seen, meets.layer, tuple(meets.filter.items()), meets.distance_m))
+    bbox = where.bbox
+    if bbox is not None and bbox[0] > bbox[2]:
+        across = box_in_crs84(bbox, CRS84)  # two boxes, one at each side of the 180th meridian
+        bbox, shape = (across, shape) if isinstance(across, tuple) else (None, _both(shape, across))
+    if shape is not None and shape.is_empty:
+        return None
+    return seen.query(
         *question.layers,
         ids=tuple(question.ids),
-        bbox=where.bbox,
+        bbox=bbox,
         within=place_key(seen, where.within),
         area=shape,
         near=None if where.near is None else (*where.near.position, where.near.radius_m),
@@ -166,11 +224,14 @@ def answer(view: View, question: Question) -> Answer:
         limit=question.limit,
         cursor=question.cursor,
     )
-    return Answer(_page(seen, query, where), query.layers, question.format)
+
+
+def _both(one: BaseGeometry | None, other: BaseGeometry) -> BaseGeometry:
+    return other if one is None else one.intersection(other)
 
 
 def respond(view: View, found: Answer) -> Response:
-    """Return a page in its form; all but GeoJSON tell what follows in headers ``Lifang-Matched`` and ``Lifang-Next``.
+    """Return a page in its form; tables tell what follows in the headers ``Lifang-Matched`` and ``Lifang-Next``.
 
     Raises:
         BadInput: ``export.one_layer`` for a flat form of several layers.
@@ -178,12 +239,27 @@ def respond(view: View, found: Answer) -> Response:
     """
     if found.form == "geojson":
         return Response(geojson.collection_json(found.page), media_type=geojson.MEDIA_TYPE)
+    if found.form == "jsonfg":
+        return Response(_json_fg(found.page), media_type=JSON_FG)
     form = form_named(found.form)
     content = b"".join(written(view.here.catalogue, form, found.layers, found.page.features, view.here.clock()))
     headers = {"Lifang-Matched": str(found.page.matched)}
     if found.page.next is not None:
         headers["Lifang-Next"] = found.page.next
     return Response(content, media_type=form.media_type, headers=headers)
+
+
+def _json_fg(page: Page) -> bytes:
+    return encoding.dump(
+        {
+            "type": "FeatureCollection",
+            "conformsTo": FG_CLASSES,
+            "features": encoding.json_fg(page.features, CRS84),
+            "matched": page.matched,
+            "returned": len(page.features),
+            "next": page.next,
+        }
+    )
 
 
 def _page(seen: View, query: Query, where: Where) -> Page:

@@ -193,6 +193,9 @@ class Access:
         if len(query.layers) != 1:
             raise BadInput("aggregate.layer", "Exactly one layer can be aggregated.", "Name one.", parameter="layer")
         layer = self._catalogue[query.layers[0]]
+        if layer.access == "open":  # where single records are told, what is not told of them must not be counted out
+            for name, _value in query.filters:
+                _check_filter(layer, name)
         if by not in GROUPINGS:
             raise BadInput(
                 "aggregate.by", f"Cannot group by {by!r}.", f"Use one of: {', '.join(GROUPINGS)}.", parameter="by"

@@ -11,9 +11,11 @@ from fastapi import Query as Parameter
 from api import geojson
 from api.exporting import form_named
 from api.finding import place_key
+from api.ogc.documents import JSON_FG
 from api.parameters import box, fields, integers, numbers, pairs, position, words
-from api.question import FORMS, By, Form, Question, answer, asked, respond
+from api.question import FORMS, By, Form, Question, Sums, answer, asked, respond, summed
 from api.view import Present, Seen
+from twin.access import Aggregation
 
 router = APIRouter(tags=["query"])
 
@@ -26,7 +28,8 @@ _CONTENT: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             geojson.MEDIA_TYPE: {"schema": {"type": "object"}},
-            **{form_named(name).media_type.partition(";")[0]: {} for name in FORMS if name != "geojson"},
+            JSON_FG: {"schema": {"type": "object"}},
+            **{form_named(name).media_type.partition(";")[0]: {} for name in FORMS if "json" not in name},
         }
     }
 }
@@ -110,7 +113,16 @@ def aggregate(
 ) -> dict[str, Any]:
     """Return counts, sums, means and extremes by place or H3 cell; groups of too few persons are ``null``."""
     question = seen.query(*words(layer), within=place_key(seen, within), filters=pairs(filter, "filter"))
-    found = seen.here.access.aggregate(question, by, total=sum, resolution=resolution)
+    return _told(seen.here.access.aggregate(question, by, total=sum, resolution=resolution), by)
+
+
+@router.post("/v1/aggregate")
+def sum_up(seen: Present, sums: Sums) -> dict[str, Any]:
+    """Return the same as GET for a question as a document: of what lies in an area, at a height, near a position."""
+    return _told(summed(seen, sums), sums.by)
+
+
+def _told(found: Aggregation, by: str) -> dict[str, Any]:
     groups = [asdict(group) for group in found.groups]
     if by == "h3":
         for group in groups:

@@ -103,7 +103,12 @@ def test_an_answer_comes_as_csv_geoparquet_and_arrow_with_the_way_on_in_its_head
         ({"layers": ["building"], "limit": 0}, "query.limit"),
         ({"layers": ["building"], "limit": 10**9}, "query.limit"),
         ({"layers": ["building"], "limit": -1}, "query.limit"),
-        ({"layers": ["building"], "where": {"bbox": [180, -90, -180, 90]}}, "query.bbox"),
+        ({"layers": ["building"], "where": {"bbox": [120.2, 30.4, 120.3, 30.3]}}, "query.bbox"),
+        ({"layers": ["building"], "where": {"bbox": [181, 30.3, -180, 30.4]}}, "crs.bbox"),
+        (
+            {"layers": ["building"], "where": {"area": "POLYGON((179 -20, 181 -20, 181 -10, 179 -20))"}},
+            "request.parameter",
+        ),
         ({"layers": ["building"], "where": {"area": "POLYGON((0 0, 1 1, 1 0, 0 1, 0 0))"}}, "request.parameter"),
         ({"layers": ["building"], "where": {"point": [30.3, 120.2]}}, "request.parameter"),
         ({"layers": ["building"], "where": {"near": {"position": [120.2, 30.3], "radius_m": 0}}}, "query.radius"),
@@ -120,6 +125,80 @@ def test_an_answer_comes_as_csv_geoparquet_and_arrow_with_the_way_on_in_its_head
 )
 def test_what_cannot_be_asked_is_refused_by_name(town, document, code):
     answer = post(town, **document)
+    assert 400 <= answer.status_code < 500
+    assert answer.json()["code"] == code, answer.text
+
+
+def test_a_box_across_the_180th_meridian_is_two_boxes(serving_at):
+    with serving_at() as service:
+        service.put(
+            *(
+                Feature(layer="green", id=name, community="c1", geometry=shapely.box(west, -17, west + 0.1, -16))
+                for name, west in (("east", 179.5), ("west", -179.9), ("far", 0.0))
+            )
+        )
+        for bbox, wanted in (([179, -20, -179, -10], ["east", "west"]), ([179.8, -20, -179, -10], ["west"])):
+            assert ids(post(service, layers=["green"], where={"bbox": bbox})) == wanted
+            short = {"layers": "green", "bbox": ",".join(map(str, bbox))}
+            assert ids(service.client.get("/v1/query", params=short)) == wanted
+        both = {"bbox": [179, -20, -179, -10], "area": "POLYGON((179 -20, 180 -20, 180 -10, 179 -20))"}
+        assert ids(post(service, layers=["green"], where=both)) == ["east"]
+
+
+def test_a_body_nested_without_end_is_refused_not_followed(town):
+    deep = '{"op": "not", "args": [' * 20_000 + "true" + "]}" * 20_000
+    for body in (f'{{"layers": ["building"], "cql2": {deep}}}', "[" * 200_000):
+        answer = town.client.post("/v1/query", content=body, headers={"Content-Type": "application/json"})
+        assert 400 <= answer.status_code < 500, answer.text
+
+
+def test_json_fg_tells_bodies_and_times_as_ogc_does(town):
+    answer = post(town, layers=["building"], ids=[CODES[0]], format="jsonfg")
+    assert answer.headers["content-type"] == "application/vnd.ogc.fg+json"
+    document = answer.json()
+    (feature,) = document["features"]
+    items = town.client.get(f"/ogc/collections/building/items/{CODES[0]}", params={"f": "jsonfg"}).json()
+    assert feature["place"]["type"] == "Prism"
+    assert {name: items[name] for name in feature} == feature
+    assert (document["matched"], document["next"], document["conformsTo"]) == (1, None, items["conformsTo"])
+
+
+@pytest.mark.parametrize(
+    ("where", "wanted"),
+    [
+        ({}, {CODES[n]: 6.0 + n for n in range(4)}),
+        ({"bbox": [120.2, 30.3, 120.2011, 30.4]}, {CODES[0]: 6.0, CODES[1]: 7.0}),
+        ({"area": BOXES[2].wkt}, {CODES[2]: 8.0}),
+        ({"point": [120.2001, 30.3001, 6.5]}, {CODES[0]: 6.0}),
+        ({"z_min_m": 22.5}, {CODES[3]: 9.0}),
+        ({"near": {"position": [120.2, 30.3], "radius_m": 50}}, {CODES[0]: 6.0}),
+        ({"within": CODES[1]}, {CODES[1]: 7.0}),
+        ({"intersects": {"layer": "device"}}, {CODES[0]: 6.0}),
+        ({"intersects": {"layer": "green"}}, {}),
+    ],
+)
+def test_what_a_question_finds_can_be_summed(town, where, wanted):
+    answer = town.client.post(
+        "/v1/aggregate", json={"layer": "building", "by": "building", "sum": "storey_count", "where": where}
+    )
+    assert answer.status_code == 200, answer.text
+    assert {group["key"]: group["value"] for group in answer.json()["groups"]} == wanted
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        ({"by": "soul"}, "aggregate.by"),
+        ({"where": {"nearest": [120.2, 30.3]}}, "aggregate.all"),
+        ({"where": {"bbox": [120.2, 30.4, 120.3, 30.3]}}, "query.bbox"),
+        ({"cql2": "storey_count > "}, "filter.syntax"),
+        ({"layer": "household", "where": {"bbox": [120.2, 30.3, 120.3, 30.4]}}, "aggregate.persons"),
+        ({"layer": "resident", "cql2": "name = '张'"}, "aggregate.persons"),
+        ({"filter": {"owner": "张"}}, "query.unknown_field"),
+    ],
+)
+def test_what_cannot_be_summed_is_refused_by_name(town, document, code):
+    answer = town.client.post("/v1/aggregate", json={"layer": "building", "by": "building", **document})
     assert 400 <= answer.status_code < 500
     assert answer.json()["code"] == code, answer.text
 
