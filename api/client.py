@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import httpx
 
@@ -21,8 +21,17 @@ from gis.errors import (
     Unavailable,
 )
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # types only: a client shall start at once
     import geopandas
+
+    from api.answers.alarms import Alarm
+    from api.answers.analysis import AggregateGroup
+    from api.answers.common import Feature
+    from api.answers.imports import ImportJob
+    from api.answers.incidents import ReportedIncident
+    from api.answers.live import ObservationReceipt
+    from api.answers.places import Place, SearchResult
+    from api.answers.ways import RouteFound
 
 _AGAIN = (429, 503)
 _PATIENCE = 5
@@ -32,7 +41,7 @@ _FAULTS: Mapping[int, type[LifangError]] = {400: BadInput, **{kind.http_status: 
 _OVER = ("committed", "failed", "cancelled", "rehearsed")
 
 
-class Features(list[dict[str, Any]]):
+class Features(list["Feature"]):
     """GeoJSON features.
 
     >>> Features([]).to_geodataframe().empty
@@ -88,15 +97,15 @@ class Client:
         """Close its connections."""
         self._http.close()
 
-    def place(self, code: str, *, include: Sequence[str] = (), **when: str) -> dict[str, Any]:
+    def place(self, code: str, *, include: Sequence[str] = (), **when: str) -> "Place":
         """Return everything about a place, or the parts named; ``at`` and ``known_at`` are RFC 3339."""
         parts = {"include": ",".join(include)} if include else {}
-        return self._get(f"/v1/places/{code}", **parts, **when)
+        return cast("Place", self._get(f"/v1/places/{code}", **parts, **when))
 
-    def search(self, text: str, *, layers: Sequence[str] = (), limit: int = 10) -> list[dict[str, Any]]:
+    def search(self, text: str, *, layers: Sequence[str] = (), limit: int = 10) -> "list[SearchResult]":
         """Return what bears a name, best first."""
         narrowed = {"layers": ",".join(layers)} if layers else {}
-        found: list[dict[str, Any]] = self._get("/v1/search", q=text, limit=limit, **narrowed)["results"]
+        found: list[SearchResult] = self._get("/v1/search", q=text, limit=limit, **narrowed)["results"]
         return found
 
     def query(self, *layers: str, **question: Any) -> Features:
@@ -113,19 +122,19 @@ class Client:
                 return
             asked["cursor"] = page["next"]
 
-    def aggregate(self, layer: str, by: str, *, sum: str | None = None, **more: Any) -> list[dict[str, Any]]:  # noqa: A002 - as the API says
+    def aggregate(self, layer: str, by: str, *, sum: str | None = None, **more: Any) -> "list[AggregateGroup]":  # noqa: A002 - as the API says
         """Return counts and sums by place or cell."""
         asked = {"layer": layer, "by": by, "sum": sum, **more}
-        groups: list[dict[str, Any]] = self._get("/v1/aggregate", **asked)["groups"]
+        groups: list[AggregateGroup] = self._get("/v1/aggregate", **asked)["groups"]
         return groups
 
-    def route(self, start: str, end: str, **barriers: str) -> dict[str, Any]:
+    def route(self, start: str, end: str, **barriers: str) -> "RouteFound":
         """Return the way on foot; ``route`` is ``None`` when there is no safe one."""
-        return self._get("/v1/route", **{"from": start, "to": end}, **barriers)
+        return cast("RouteFound", self._get("/v1/route", **{"from": start, "to": end}, **barriers))
 
-    def alarms(self, **conditions: Any) -> list[dict[str, Any]]:
+    def alarms(self, **conditions: Any) -> "list[Alarm]":
         """Return the alarms on the operator's list, most urgent first."""
-        found: list[dict[str, Any]] = []
+        found: list[Alarm] = []
         asked = dict(conditions)
         while True:
             page = self._get("/v1/alarms", **asked)
@@ -134,15 +143,15 @@ class Client:
                 return found
             asked["cursor"] = page["next"]
 
-    def observe(self, observations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def observe(self, observations: Sequence[Mapping[str, Any]]) -> "ObservationReceipt":
         """Send readings; the receipt is given once they are durable, and sending them again changes nothing."""
-        return self._post("/v1/observations", {"observations": list(observations)})
+        return cast("ObservationReceipt", self._post("/v1/observations", {"observations": list(observations)}))
 
-    def report(self, incident: Mapping[str, Any]) -> dict[str, Any]:
+    def report(self, incident: Mapping[str, Any]) -> "ReportedIncident":
         """Report an incident."""
-        return self._post("/v1/incidents", dict(incident))
+        return cast("ReportedIncident", self._post("/v1/incidents", dict(incident)))
 
-    def import_file(self, path: Path, *, commit: bool = False, wait_s: float = 600.0, **options: Any) -> dict[str, Any]:
+    def import_file(self, path: Path, *, commit: bool = False, wait_s: float = 600.0, **options: Any) -> "ImportJob":
         """Send a file in and return its import once it is rehearsed, or committed when so asked.
 
         Raises:
@@ -151,18 +160,18 @@ class Client:
         said = {name: str(value) for name, value in options.items()}
         until = time.monotonic() + wait_s
         with path.open("rb") as file:
-            job = self._sent("POST", "/v1/imports", data=said, files={"file": (path.name, file)}).json()
+            job: ImportJob = self._sent("POST", "/v1/imports", data=said, files={"file": (path.name, file)}).json()
         job = self._settled(job, until)
         if not commit or job["state"] != "rehearsed":
             return job
-        return self._settled(self._post(f"/v1/imports/{job['id']}/commit", {}), until)
+        return self._settled(cast("ImportJob", self._post(f"/v1/imports/{job['id']}/commit", {})), until)
 
-    def _settled(self, job: dict[str, Any], until: float) -> dict[str, Any]:
+    def _settled(self, job: "ImportJob", until: float) -> "ImportJob":
         while job["state"] not in _OVER:
             if time.monotonic() > until:
                 raise Unavailable("client.import_lasts", f"{job['id']} is still {job['state']}.", "Ask again later.")
             time.sleep(0.1)
-            job = self._get(f"/v1/imports/{job['id']}")
+            job = cast("ImportJob", self._get(f"/v1/imports/{job['id']}"))
         return job
 
     def stream(self, *, after: int | None = None, **filters: str) -> Iterator[dict[str, Any]]:

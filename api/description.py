@@ -1,5 +1,7 @@
 """The description of the service (OpenAPI 3.1): faults declared once, stable names, a worked example of each call."""
 
+import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -9,6 +11,7 @@ import yaml
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from api.answers import schemas
 from api.problems import MEDIA_TYPE, TITLES, is_bad_request
 
 Document = dict[str, Any]
@@ -32,6 +35,12 @@ _HEADERS: Mapping[int, Document] = {
     429: {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}},
 }
 _ALWAYS = (401, 403, 429, 503)
+_ATTRIBUTE = re.compile(r"^(\w+): (.+(?:\n +.+)*)", re.MULTILINE)
+_WORDS = (
+    (re.compile(r":\w+:`~?(?:\w+\.)*(\w+)`"), r"`\1`"),
+    (re.compile(r"``"), "`"),
+    (re.compile(r"`None`"), "null"),
+)
 
 
 def operation_name(route: APIRoute) -> str:
@@ -65,6 +74,7 @@ def complete(document: Document) -> Document:
     shared = document["components"]
     for unused in ("HTTPValidationError", "ValidationError"):
         shared["schemas"].pop(unused, None)
+    _name_answers(document)
     shared["schemas"]["Problem"] = _PROBLEM
     shared["responses"] = {_name(status): _fault(status) for status in TITLES}
     examples = worked_examples()
@@ -86,6 +96,45 @@ def worked_examples() -> Mapping[str, Document]:
     """Return operation → its example: parameters by name, and ``body``."""
     found: Mapping[str, Document] = yaml.safe_load((files("api") / "examples.yaml").read_text("utf-8"))
     return found
+
+
+def _name_answers(document: Document) -> None:
+    """Hold the schemas of all answers; of an answer with a named one nothing else is said than its name."""
+    named = set()
+    for schema in _answers(document):
+        for part in schema.get("anyOf", [schema]):
+            named |= {part["$ref"].rpartition("/")[2]} if "$ref" in part else set()
+        if "$ref" in schema or "anyOf" in schema:
+            for said in schema.keys() - {"$ref", "anyOf"}:
+                del schema[said]
+    held = document["components"]["schemas"]
+    for name, schema in schemas(named).items():
+        if held.setdefault(name, schema) != schema:
+            raise ValueError(f"a body and an answer are both called {name}")
+    for schema in held.values():
+        _tell_members(schema)
+    document["components"]["schemas"] = dict(sorted(held.items()))
+
+
+def _tell_members(schema: Document) -> None:
+    """Let each member say what the docstring of its type says about it, in the words of JSON."""
+    about, _, attributes = _in_json(schema.get("description", "")).partition("\n\nAttributes:\n")
+    schema["description"] = about
+    for name, said in _ATTRIBUTE.findall(textwrap.dedent(attributes)):
+        schema["properties"].get(name, {}).setdefault("description", " ".join(said.split()))
+
+
+def _in_json(text: str) -> str:
+    for written, meant in _WORDS:
+        text = written.sub(meant, text)
+    return text
+
+
+def _answers(document: Document) -> Iterator[Document]:
+    for _, _, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if status.startswith("2"):
+                yield from (content["schema"] for content in answer.get("content", {}).values() if "schema" in content)
 
 
 def _name(status: int) -> str:

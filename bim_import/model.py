@@ -115,7 +115,7 @@ class Georeference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class ModelReceipt:
     """What was read, by which rules, and what was odd about it.
 
     Attributes:
@@ -189,7 +189,7 @@ class ImportedModel:
     """
 
     places: list[PlaceDraft] = field(default_factory=list)
-    receipt: Receipt
+    receipt: ModelReceipt
     connections: list[ConnectionDraft] = field(default_factory=list)
     devices: list[DeviceDraft] = field(default_factory=list)
     envelope: list[Envelope] = field(default_factory=list)
@@ -222,7 +222,7 @@ class ImportedModel:
         )
         return cls(
             places=[PlaceDraft.from_json(place) for place in document["places"]],
-            receipt=Receipt(**receipt),
+            receipt=ModelReceipt(**receipt),
             connections=[ConnectionDraft.from_json(one) for one in document["connections"]],
             envelope=[Envelope.from_json(one) for one in document["envelope"]],
             devices=[DeviceDraft.from_json(one) for one in document["devices"]],

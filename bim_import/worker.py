@@ -23,7 +23,7 @@ from bim_import.envelope import envelopes
 from bim_import.frame import Frame
 from bim_import.georef import Solution, meant_bearing_deg, solve
 from bim_import.kernel import Caution
-from bim_import.model import Georeference, ImportedModel, Notice, Placement, Receipt
+from bim_import.model import Georeference, ImportedModel, ModelReceipt, Notice, Placement
 from bim_import.opening import Opened, open_model
 from bim_import.places import counts, draw_places
 from bim_import.remembered import Remembered, recall
@@ -98,7 +98,7 @@ def read(
     connections = connections_of(desk, places)
     devices, unmatched = devices_of(desk, places)
     notices = (*opened.notices, *doubts, *desk.notices.listed())
-    receipt = Receipt(
+    receipt = ModelReceipt(
         file=path.name,
         sha256=opened.sha256,
         size_bytes=opened.size_bytes,

@@ -6,6 +6,8 @@ from fastapi import APIRouter
 from fastapi import Query as Parameter
 
 from api.addresses import address_of, geocoder
+from api.answers import tells
+from api.answers.places import AddressedPlace, AddressMatches
 from api.parameters import numbers
 from api.view import Seen, View
 from gis.errors import BadInput, NotFound
@@ -20,7 +22,7 @@ router = APIRouter(tags=["addresses"])
 _TOUCHING_M = 0.01
 
 
-@router.get("/v1/geocode")
+@router.get("/v1/geocode", responses=tells(AddressMatches))
 def geocode(
     seen: Seen,
     address: Annotated[str, Parameter(description="An address, however it is written.", max_length=200)],
@@ -39,7 +41,7 @@ def geocode(
     }
 
 
-@router.get("/v1/geocode/reverse")
+@router.get("/v1/geocode/reverse", responses=tells(AddressedPlace))
 def reverse(
     seen: Seen,
     position: Annotated[str, Parameter(description="longitude,latitude in degrees.")],

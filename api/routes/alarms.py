@@ -10,6 +10,8 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel, Field
 
 from api.alarms import alarm_messages
+from api.answers import tells
+from api.answers.alarms import Alarm, AlarmPage, AlarmSummary
 from api.finding import place_key
 from api.parameters import integers, words, zoned
 from api.state import Here
@@ -34,7 +36,7 @@ class Acknowledgement(BaseModel):
     by: str = Field(min_length=1, max_length=100)
 
 
-class Handling(Acknowledgement):
+class AlarmHandling(Acknowledgement):
     """Who dealt with an alarm, and what they found."""
 
     result: str = Field(min_length=1, max_length=1000)
@@ -47,7 +49,7 @@ class Shelving(Acknowledgement):
     reason: str = Field(min_length=1, max_length=500)
 
 
-@router.get("/v1/alarms")
+@router.get("/v1/alarms", responses=tells(AlarmPage))
 def alarms(
     seen: Seen,
     state: _State = "open",
@@ -89,7 +91,7 @@ def _past(seen: View, wanted: Wanted, limit: int) -> list[Feature]:
     return [record for _, record in chosen[:limit]]
 
 
-@router.get("/v1/alarms/summary")
+@router.get("/v1/alarms/summary", responses=tells(AlarmSummary))
 def summary(
     here: Here,
     by: Annotated[By, Parameter(description="What the alarms are grouped by.")] = "building",
@@ -113,26 +115,26 @@ def summary(
     return {"seq": here.store.last_seq(), "by": by, **counts, "groups": board.summary(by, wanted)}
 
 
-@router.post("/v1/alarms/{alarm_id}/acknowledge")
+@router.post("/v1/alarms/{alarm_id}/acknowledge", responses=tells(Alarm))
 async def acknowledge(here: Here, alarm_id: str, note: Acknowledgement) -> dict[str, Any]:
     """Note that a person saw the alarm; a second acknowledgement is refused (409)."""
     return await asyncio.wrap_future(here.live.duty.acknowledge(alarm_id, note.by))
 
 
-@router.post("/v1/alarms/{alarm_id}/handle")
-async def handle(here: Here, alarm_id: str, note: Handling) -> dict[str, Any]:
+@router.post("/v1/alarms/{alarm_id}/handle", responses=tells(Alarm))
+async def handle(here: Here, alarm_id: str, note: AlarmHandling) -> dict[str, Any]:
     """Close an alarm that no device ends; one whose device reports the end is refused (409)."""
     return await asyncio.wrap_future(await asyncio.to_thread(here.live.duty.handle, alarm_id, note.by, note.result))
 
 
-@router.post("/v1/alarms/{alarm_id}/shelve")
+@router.post("/v1/alarms/{alarm_id}/shelve", responses=tells(Alarm))
 async def shelve(here: Here, alarm_id: str, note: Shelving) -> dict[str, Any]:
     """Put an alarm away for some minutes: it counts on but does not announce itself."""
     until = here.clock() + timedelta(minutes=note.minutes)
     return await asyncio.wrap_future(here.live.duty.shelve(alarm_id, note.by, until, note.reason))
 
 
-@router.post("/v1/alarms/{alarm_id}/unshelve")
+@router.post("/v1/alarms/{alarm_id}/unshelve", responses=tells(Alarm))
 async def unshelve(here: Here, alarm_id: str) -> dict[str, Any]:
     """Take an alarm off the shelf."""
     return await asyncio.wrap_future(here.live.duty.unshelve(alarm_id))

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.analysis.inside import inside
 from api.analysis.walks import position_of
+from api.answers import tells
+from api.answers.alarms import AlarmStatistics
+from api.answers.analysis import Density, HotSpots, WhoIsInside
 from api.finding import place_key
 from api.parameters import area_of, pairs, zoned
 from api.routes.query import Filters, Within
@@ -36,7 +39,7 @@ To = Annotated[str | None, Parameter(alias="to", description="Before this moment
 Zone = Annotated[str, Parameter(description="Time zone of days and hours.")]
 
 
-class Area(BaseModel):
+class AreaQuestion(BaseModel):
     """An area, and optionally the storeys of interest."""
 
     model_config = ConfigDict(
@@ -46,8 +49,8 @@ class Area(BaseModel):
     storeys: list[int] = Field(default=[], max_length=200, description="1 is the ground floor, -1 the first basement")
 
 
-@router.post("/v1/analysis/inside")
-def who_is_inside(seen: Seen, asked: Area) -> dict[str, Any]:
+@router.post("/v1/analysis/inside", responses=tells(WhoIsInside))
+def who_is_inside(seen: Seen, asked: AreaQuestion) -> dict[str, Any]:
     """Return the buildings, households, persons, devices and key places inside an area, storey by storey.
 
     ``records`` are households, ``value`` persons. Groups of too few persons are ``null``, and so is one more where the
@@ -56,7 +59,7 @@ def who_is_inside(seen: Seen, asked: Area) -> dict[str, Any]:
     return inside(seen, area_of(asked.area, "area"), asked.storeys)
 
 
-@router.get("/v1/density")
+@router.get("/v1/density", responses=tells(Density))
 def density(
     seen: Seen,
     layer: Layer,
@@ -74,7 +77,7 @@ def density(
     return {**asdict(grid), "unit": "/km2", "count": len(placed), "values": grid.values.round(4).tolist()}
 
 
-@router.get("/v1/hotspots")
+@router.get("/v1/hotspots", responses=tells(HotSpots))
 def hotspots(
     seen: Seen,
     layer: Layer,
@@ -110,7 +113,7 @@ def hotspots(
     return {"type": "FeatureCollection", "features": features}
 
 
-@router.get("/v1/statistics/alarms")
+@router.get("/v1/statistics/alarms", responses=tells(AlarmStatistics))
 def alarm_statistics(
     here: Here,
     by: Annotated[By, Parameter(description="What alarms are grouped by; the most frequent come first.")] = "type",

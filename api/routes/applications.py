@@ -10,6 +10,16 @@ from fastapi import Query as Parameter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.answers import tells
+from api.answers.applications import (
+    Application,
+    Applications,
+    ApplicationSecret,
+    ApplicationUse,
+    AppliedApplication,
+    Scopes,
+    Tokens,
+)
 from api.gateway.applications import OVERLAP
 from api.gateway.families import SCOPES
 from api.gateway.grants import basic
@@ -20,7 +30,7 @@ router = APIRouter(tags=["applications"])
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-class Wish(BaseModel):
+class ApplicationRequest(BaseModel):
     """What an application says of itself."""
 
     model_config = ConfigDict(
@@ -37,7 +47,7 @@ class Wish(BaseModel):
     scopes: list[str] = Field(min_length=1, max_length=len(SCOPES), description=f"Of {', '.join(SCOPES)}.")
 
 
-class Grant(BaseModel):
+class ApplicationChange(BaseModel):
     """What is said or granted to an application; what is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid")
@@ -53,34 +63,44 @@ class Grant(BaseModel):
     per_day: int | None = Field(None, ge=1, le=10**9, description="Calls a day (UTC); null: no limit.")
 
 
-@router.get("/v1/applications/scopes")
+class TokenRequest(BaseModel):
+    """What a token is asked for with (RFC 6749, 4.4 and 6)."""
+
+    grant_type: Literal["client_credentials", "refresh_token"]
+    client_id: str | None = Field(None, max_length=100, description="Number of the application.")
+    client_secret: str | None = Field(None, max_length=200)
+    refresh_token: str | None = Field(None, max_length=4000, description="Of the pair before.")
+    scope: str | None = Field(None, max_length=1000, description="Scopes, parted by blanks; all it has when left out.")
+
+
+@router.get("/v1/applications/scopes", responses=tells(Scopes))
 def scopes() -> dict[str, Any]:
     """Return what an application may be granted."""
     return {"scopes": [{"name": name, "title": {"zh": zh, "en": en}} for name, (zh, en) in SCOPES.items()]}
 
 
-@router.post("/v1/application-requests", status_code=201)
-async def apply(here: Here, wish: Wish) -> dict[str, Any]:
+@router.post("/v1/application-requests", status_code=201, responses=tells(AppliedApplication, status=201))
+async def apply(here: Here, wish: ApplicationRequest) -> dict[str, Any]:
     """Apply. Nothing is open, and there is no secret, before somebody approves it."""
     said = wish.model_dump(exclude_none=True)
     found = await _done(here, await asyncio.to_thread(here.gateway.applications.apply, said))
     return {"id": found.id, "state": found.state}
 
 
-@router.get("/v1/applications")
+@router.get("/v1/applications", responses=tells(Applications))
 def applications(here: Here) -> dict[str, Any]:
     """Return all applications, by name."""
     return {"applications": [one.shown() for one in here.gateway.applications.listed()]}
 
 
-@router.get("/v1/applications/{number}")
+@router.get("/v1/applications/{number}", responses=tells(Application))
 def application(here: Here, number: str) -> dict[str, Any]:
     """Return one application."""
     return here.gateway.applications.one(number).shown()
 
 
-@router.patch("/v1/applications/{number}")
-async def change(here: Here, number: str, grant: Grant) -> dict[str, Any]:
+@router.patch("/v1/applications/{number}", responses=tells(Application))
+async def change(here: Here, number: str, grant: ApplicationChange) -> dict[str, Any]:
     """Change what is said of an application or granted to it; holds in every process within a second."""
     said = grant.model_dump(exclude_unset=True)
     for name in ("name", "owner", "scopes"):
@@ -90,13 +110,13 @@ async def change(here: Here, number: str, grant: Grant) -> dict[str, Any]:
     return dict(found.shown())
 
 
-@router.post("/v1/applications/{number}/approve", status_code=201)
+@router.post("/v1/applications/{number}/approve", status_code=201, responses=tells(ApplicationSecret, status=201))
 async def approve(here: Here, number: str) -> JSONResponse:
     """Approve an application and return its secret, this once."""
     return await _secret(here, number, timedelta(0))
 
 
-@router.post("/v1/applications/{number}/rotate", status_code=201)
+@router.post("/v1/applications/{number}/rotate", status_code=201, responses=tells(ApplicationSecret, status=201))
 async def rotate(
     here: Here,
     number: str,
@@ -108,39 +128,38 @@ async def rotate(
     return await _secret(here, number, timedelta(hours=overlap_h))
 
 
-@router.post("/v1/applications/{number}/revoke")
+@router.post("/v1/applications/{number}/revoke", responses=tells(Application))
 async def revoke(here: Here, number: str) -> dict[str, Any]:
     """Close everything to an application, for good: its secrets and tokens are worthless within a second."""
     found = await _done(here, here.gateway.applications.revoke(number))
     return dict(found.shown())
 
 
-@router.get("/v1/applications/{number}/statistics")
+@router.get("/v1/applications/{number}/statistics", responses=tells(ApplicationUse))
 async def statistics(here: Here, number: str) -> dict[str, Any]:
     """Return what an application called: by day over all processes, by route with latencies since this one started."""
     here.gateway.applications.one(number)
     return await here.gateway.statistics(number)
 
 
-@router.post("/v1/token")
+@router.post("/v1/token", responses=tells(Tokens))
 async def token(
     here: Here,
-    grant_type: Annotated[Literal["client_credentials", "refresh_token"], Form()],
-    client_id: Annotated[str | None, Form(max_length=100)] = None,
-    client_secret: Annotated[str | None, Form(max_length=200)] = None,
-    refresh_token: Annotated[str | None, Form(max_length=4000)] = None,
-    scope: Annotated[str | None, Form(max_length=1000)] = None,
+    asked: Annotated[TokenRequest, Form()],
     authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> JSONResponse:
     """Return an access token for 15 minutes and a refresh token for a day (OAuth 2.0); refreshing ends the pair before.
 
     An application names itself with `Authorization: Basic` or with `client_id` and `client_secret`.
     """
-    if grant_type == "refresh_token":
-        given = await here.gateway.grants.refreshed(_needed(refresh_token, "refresh_token"))
+    if asked.grant_type == "refresh_token":
+        given = await here.gateway.grants.refreshed(_needed(asked.refresh_token, "refresh_token"))
         return JSONResponse(given, headers=_NO_STORE)
-    named = basic(authorization or "") or (_needed(client_id, "client_id"), _needed(client_secret, "client_secret"))
-    return JSONResponse(here.gateway.grants.credentials(*named, scope), headers=_NO_STORE)
+    named = basic(authorization or "") or (
+        _needed(asked.client_id, "client_id"),
+        _needed(asked.client_secret, "client_secret"),
+    )
+    return JSONResponse(here.gateway.grants.credentials(*named, asked.scope), headers=_NO_STORE)
 
 
 def _needed(value: str | None, name: str) -> str:

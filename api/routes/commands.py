@@ -7,11 +7,13 @@ from fastapi import APIRouter, Header, Request
 from fastapi import Query as Parameter
 from pydantic import BaseModel, Field
 
+from api.answers import tells
+from api.answers.devices import Command, Commands, DeviceCommands
 from api.bounded import BoundedRoute
 from api.parameters import words
 from api.state import Here, Services
 from gis.errors import Forbidden, NotFound
-from layers.device.commands import Order, Reply, State
+from layers.device.commands import CommandAnswer, Order, State
 from twin.feature import Feature
 
 router = APIRouter(tags=["linkage"], route_class=BoundedRoute)
@@ -24,7 +26,7 @@ _Signature = Annotated[
 ]
 
 
-class Wish(BaseModel):
+class CommandRequest(BaseModel):
     """What a person wants a device to do, and why."""
 
     command: str
@@ -33,15 +35,15 @@ class Wish(BaseModel):
     reason: str = Field(min_length=1, max_length=500)
 
 
-@router.post("/v1/devices/{number}/commands", status_code=201)
-async def ask(here: Here, number: str, wish: Wish) -> dict[str, Any]:
+@router.post("/v1/devices/{number}/commands", status_code=201, responses=tells(Command, status=201))
+async def ask(here: Here, number: str, wish: CommandRequest) -> dict[str, Any]:
     """Tell a device to do something; it goes before whatever linkage asked of it, and is on record with who and why."""
     device = await asyncio.to_thread(_device, here, number)
     order = Order(device=device, command=wish.command, arguments=wish.arguments, by=wish.by, reason=wish.reason)
     return await asyncio.wrap_future(here.live.commands.ask(order, here.live.registry.kind(device)))
 
 
-@router.get("/v1/devices/{number}/commands")
+@router.get("/v1/devices/{number}/commands", responses=tells(DeviceCommands))
 async def fetch(here: Here, number: str, device: _Signer = None, signature: _Signature = None) -> dict[str, Any]:
     """Hand a device the commands that wait for its answer; they are noted as sent.
 
@@ -55,7 +57,7 @@ async def fetch(here: Here, number: str, device: _Signer = None, signature: _Sig
     return {"device": number, "commands": handed}
 
 
-@router.get("/v1/commands")
+@router.get("/v1/commands", responses=tells(Commands))
 def commands(
     here: Here,
     device: Annotated[str | None, Parameter(description="Device numbers, comma-separated.")] = None,
@@ -68,9 +70,14 @@ def commands(
     return {"commands": newest[:limit], "matched": len(found)}
 
 
-@router.post("/v1/commands/{command}/ack")
+@router.post("/v1/commands/{command}/ack", responses=tells(Command))
 async def answer(
-    here: Here, request: Request, command: str, reply: Reply, device: _Signer = None, signature: _Signature = None
+    here: Here,
+    request: Request,
+    command: str,
+    reply: CommandAnswer,
+    device: _Signer = None,
+    signature: _Signature = None,
 ) -> dict[str, Any]:
     """Take a device's answer; the same answer again changes nothing, the opposite one is refused (409)."""
     only = await asyncio.to_thread(here.live.secrets.sender, device, signature, await request.body())

@@ -8,6 +8,17 @@ from fastapi import APIRouter
 from fastapi import Query as Parameter
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.answers import tells
+from api.answers.devices import (
+    Device,
+    DeviceHistory,
+    DevicePage,
+    DevicePresence,
+    DeviceSecret,
+    DeviceStates,
+    DeviceType,
+    DeviceTypes,
+)
 from api.devices import described, history_of, thing_model
 from api.state import Here
 from api.view import Seen
@@ -23,7 +34,7 @@ router = APIRouter(tags=["devices"])
 _MOST_ALARMS = 10_000
 
 
-class Said(BaseModel):
+class DeviceFacts(BaseModel):
     """What may be said about a device; ``longitude`` and ``latitude`` in degrees, CRS84."""
 
     model_config = ConfigDict(extra="forbid")
@@ -53,7 +64,7 @@ class Said(BaseModel):
     asset_state: str | None = None
 
 
-class Registration(Said):
+class NewDevice(DeviceFacts):
     """A new device."""
 
     device_no: str = Field(min_length=1, max_length=100, pattern=r"^[^\s/:]+$")
@@ -61,13 +72,13 @@ class Registration(Said):
     community: str | None = Field(None, description="May be left out while the twin holds only one.")
 
 
-class Word(BaseModel):
+class PresenceReport(BaseModel):
     """What a gateway or a broker says of a device."""
 
     status: Literal["online", "offline"]
 
 
-@router.get("/v1/device-types")
+@router.get("/v1/device-types", responses=tells(DeviceTypes))
 def types(here: Here) -> dict[str, Any]:
     """Return the names and titles of the device types of the catalogue."""
     return {
@@ -78,7 +89,7 @@ def types(here: Here) -> dict[str, Any]:
     }
 
 
-@router.get("/v1/device-types/{name}")
+@router.get("/v1/device-types/{name}", responses=tells(DeviceType))
 def device_type(here: Here, name: str) -> dict[str, Any]:
     """Return the thing model of a type: properties with unit and range, alarms with level, commands."""
     kind = here.types.get(name)
@@ -87,7 +98,7 @@ def device_type(here: Here, name: str) -> dict[str, Any]:
     return thing_model(kind, load_policy())
 
 
-@router.get("/v1/devices")
+@router.get("/v1/devices", responses=tells(DevicePage))
 def devices(
     seen: Seen,
     place: str | None = None,
@@ -105,7 +116,7 @@ def devices(
     }
 
 
-@router.get("/v1/devices/{number}")
+@router.get("/v1/devices/{number}", responses=tells(Device))
 def device(seen: Seen, number: str) -> dict[str, Any]:
     """Return a device: where it is, what it is, whether it is heard, what it sees if it is a camera."""
     found = seen.find("device", ids=(number,))
@@ -114,35 +125,35 @@ def device(seen: Seen, number: str) -> dict[str, Any]:
     return described(seen.here, found[0], walls=True)
 
 
-@router.get("/v1/devices/{number}/history")
+@router.get("/v1/devices/{number}/history", responses=tells(DeviceHistory))
 def history(here: Here, number: str) -> dict[str, Any]:
     """Return when a device was registered, changed, heard, silent and retired, oldest first."""
     return {"device": number, "history": history_of(here, number)}
 
 
-@router.post("/v1/devices", status_code=201)
-async def register(here: Here, said: Registration) -> dict[str, Any]:
+@router.post("/v1/devices", status_code=201, responses=tells(Device, status=201))
+async def register(here: Here, said: NewDevice) -> dict[str, Any]:
     """Register a device; its place is found by code, or by position and height."""
     community = said.community or _only_community(here.store.communities())
     stated = said.model_dump(mode="json", exclude_unset=True, exclude={"device_no", "community"})
     return await _described(here, here.live.registry.register(said.device_no, stated, community))
 
 
-@router.put("/v1/devices/{number}")
-async def replace(here: Here, number: str, said: Said) -> dict[str, Any]:
+@router.put("/v1/devices/{number}", responses=tells(Device))
+async def replace(here: Here, number: str, said: DeviceFacts) -> dict[str, Any]:
     """Say anew everything about a device; what is not said is forgotten."""
     stated = said.model_dump(mode="json", exclude_unset=True)
     return await _described(here, here.live.registry.change(number, stated, whole=True))
 
 
-@router.patch("/v1/devices/{number}")
-async def change(here: Here, number: str, said: Said) -> dict[str, Any]:
+@router.patch("/v1/devices/{number}", responses=tells(Device))
+async def change(here: Here, number: str, said: DeviceFacts) -> dict[str, Any]:
     """Change what is named and leave the rest; ``null`` forgets."""
     stated = said.model_dump(mode="json", exclude_unset=True)
     return await _described(here, here.live.registry.change(number, stated, whole=False))
 
 
-@router.delete("/v1/devices/{number}")
+@router.delete("/v1/devices/{number}", responses=tells(DevicePresence))
 async def retire(here: Here, number: str) -> dict[str, Any]:
     """Retire a device: it ends now, its alarms are closed, its history stays."""
     standing, _ = here.live.board.page(Wanted(state="standing", device=number), _MOST_ALARMS)
@@ -156,14 +167,14 @@ async def retire(here: Here, number: str) -> dict[str, Any]:
     return {"device": number, "status": "retired"}
 
 
-@router.post("/v1/devices/{number}/status")
-async def say(here: Here, number: str, word: Word) -> dict[str, Any]:
+@router.post("/v1/devices/{number}/status", responses=tells(DevicePresence))
+async def say(here: Here, number: str, word: PresenceReport) -> dict[str, Any]:
     """Note that a device came or went, as its gateway or broker knows at once."""
     await asyncio.wrap_future(await asyncio.to_thread(here.live.watchman.say, number, word.status))
     return {"device": number, "status": word.status}
 
 
-@router.post("/v1/devices/{number}/secret", status_code=201)
+@router.post("/v1/devices/{number}/secret", status_code=201, responses=tells(DeviceSecret, status=201))
 async def secret(here: Here, number: str) -> dict[str, Any]:
     """Give a device a new secret and return it, this once; the one before is worthless from now on."""
     issued = await asyncio.wrap_future(await asyncio.to_thread(here.live.secrets.issue, number))
@@ -186,7 +197,7 @@ def _only_community(known: list[str]) -> str:
     return known[0]
 
 
-@router.get("/v1/states")
+@router.get("/v1/states", responses=tells(DeviceStates))
 def states(here: Here) -> dict[str, Any]:
     """Return the devices not in their normal state: ``alarm``, ``offline``, or ``silent`` although they measure."""
     seq = here.store.last_seq()

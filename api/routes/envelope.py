@@ -5,6 +5,7 @@ import hashlib
 
 from fastapi import APIRouter, Request, Response
 
+from api.answers import sends
 from api.finding import find_place
 from api.view import Seen
 from gis.errors import NotFound
@@ -17,7 +18,7 @@ router = APIRouter(tags=["places"])
 @router.get(
     "/v1/places/{code}/envelope.glb",
     response_class=Response,
-    responses={200: {"content": {"model/gltf-binary": {}}}, 304: {"description": "unchanged"}},
+    responses=sends("model/gltf-binary") | {304: {"description": "unchanged"}},
 )
 async def envelope(seen: Seen, request: Request, code: str) -> Response:
     """Return walls, slabs, roofs and curtain walls of a building or storey as GLB; unchanged ones answer 304.

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Request
 
+from api.answers import tells
+from api.answers.alarms import EventsTaken, EventTaken
 from api.bounded import BoundedRoute
 from api.community_events import fault_of, state_of, take_event
 from api.state import Here, Services
@@ -29,7 +31,7 @@ _EXAMPLE = {
 }
 
 
-@router.post("/v1/events", status_code=201)
+@router.post("/v1/events", status_code=201, responses=tells(EventsTaken, status=201))
 async def report(
     here: Here,
     request: Request,
@@ -59,7 +61,7 @@ def _take(here: Services, values: list[Any], only: str | None) -> dict[str, Any]
     return {"events": taken, "rejected": rejected}
 
 
-@router.get("/v1/events/{source}/{event_no}")
+@router.get("/v1/events/{source}/{event_no}", responses=tells(EventTaken))
 def disposal(here: Here, source: str, event_no: str) -> dict[str, Any]:
     """Return what an event became, and its disposal: what a system that reported it asks for."""
     return state_of(here, source, event_no)

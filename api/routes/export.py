@@ -6,6 +6,9 @@ from fastapi import APIRouter
 from fastapi import Query as Parameter
 from fastapi.responses import StreamingResponse
 
+from api import geojson
+from api.answers import tells
+from api.answers.common import FeatureCollection
 from api.exporting import FORMATS, export, form_named
 from api.finding import place_key
 from api.parameters import box, words
@@ -14,16 +17,19 @@ from api.view import Seen
 
 router = APIRouter(tags=["export"])
 
+_MEDIA_TYPES = dict.fromkeys(form_named(name).media_type.partition(";")[0] for name in FORMATS)
+_OTHERS = [one for one in _MEDIA_TYPES if one != geojson.MEDIA_TYPE]
+
 
 @router.get(
     "/v1/export",
     response_class=StreamingResponse,
-    responses={200: {"content": {form_named(name).media_type.partition(";")[0]: {} for name in FORMATS}}},
+    responses=tells(FeatureCollection, media_type=geojson.MEDIA_TYPE, beside=_OTHERS),
 )
 def download(
     seen: Seen,
     layers: Layers,
-    format: Annotated[str, Parameter(description=f"One of {', '.join(FORMATS)}.")],  # noqa: A002  its name on the wire
+    format: Annotated[str, Parameter(description="Form of the file.", json_schema_extra={"enum": list(FORMATS)})],  # noqa: A002  its name on the wire
     within: Within = None,
     bbox: Annotated[str | None, Parameter(description="west,south,east,north in degrees.")] = None,
 ) -> StreamingResponse:

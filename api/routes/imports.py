@@ -12,6 +12,8 @@ from fastapi import Query as Parameter
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.answers import sends, tells
+from api.answers.imports import CommittedImport, DecidedReview, ImportJob, Imports, Reviews, UndoneImport
 from api.hub import HEARTBEAT_S
 from api.import_log import import_done, imports, undo_import
 from api.spool import ENDED
@@ -25,14 +27,14 @@ router = APIRouter(tags=["imports"])
 _LOOK_S = 0.1
 
 
-class Decision(BaseModel):
+class ReviewDecision(BaseModel):
     """Which building a doubtful footprint is."""
 
     choice: str = Field(description="Code of the building it is, or: new.", examples=["new"])
     by: str = Field(min_length=1, max_length=100, description="Who decides.")
 
 
-class Undo(BaseModel):
+class UndoRequest(BaseModel):
     """Who takes an import back."""
 
     by: str = Field(min_length=1, max_length=100)
@@ -69,14 +71,14 @@ _FORM = {
 }
 
 
-class Rehearsal(BaseModel):
+class ChangedOptions(BaseModel):
     """What is asked otherwise than before; null takes an option back."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"example": {"at": "120.2011,30.2968,12"}})
     __pydantic_extra__: dict[str, str | None]
 
 
-@router.post("/v1/imports", status_code=202, openapi_extra=_FORM)
+@router.post("/v1/imports", status_code=202, openapi_extra=_FORM, responses=tells(ImportJob, status=202))
 async def send(here: Here, request: Request, response: Response) -> dict[str, Any]:
     """Send one file in: a building model, or with `layer` a GIS file. It is rehearsed, then waits for a commit.
 
@@ -87,13 +89,13 @@ async def send(here: Here, request: Request, response: Response) -> dict[str, An
     return job
 
 
-@router.get("/v1/imports")
+@router.get("/v1/imports", responses=tells(Imports))
 def list_imports(here: Here, limit: Annotated[int, Parameter(ge=1, le=1000)] = 100) -> dict[str, Any]:
     """Return the files sent in, and the imports in the log: what each added, changed and ended, and who undid it."""
     return {"jobs": here.jobs.listed()[:limit], "imports": imports(here.store)[:limit]}
 
 
-@router.get("/v1/imports/{batch}")
+@router.get("/v1/imports/{batch}", responses=tells(ImportJob, CommittedImport))
 def show(here: Here, batch: str) -> dict[str, Any]:
     """Return one import: its state, and once it was read its receipt and the difference it makes."""
     if here.jobs.knows(batch):
@@ -104,7 +106,7 @@ def show(here: Here, batch: str) -> dict[str, Any]:
 @router.get(
     "/v1/imports/{batch}/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}, "description": "state: state, stage and share"}},
+    responses={200: {**sends("text/event-stream")[200], "description": "state: state, stage and share"}},
 )
 def follow(here: Here, batch: str) -> StreamingResponse:
     """Follow an import until it ends."""
@@ -113,39 +115,39 @@ def follow(here: Here, batch: str) -> StreamingResponse:
     return StreamingResponse(_states(here, batch), media_type="text/event-stream", headers=headers)
 
 
-@router.post("/v1/imports/{batch}/rehearse", status_code=202)
-def rehearse(here: Here, batch: str, changed: Rehearsal) -> dict[str, Any]:
+@router.post("/v1/imports/{batch}/rehearse", status_code=202, responses=tells(ImportJob, status=202))
+def rehearse(here: Here, batch: str, changed: ChangedOptions) -> dict[str, Any]:
     """Read a file again that waits or has failed, with some options changed."""
     return here.jobs.rehearse(batch, changed.__pydantic_extra__)
 
 
-@router.post("/v1/imports/{batch}/commit")
+@router.post("/v1/imports/{batch}/commit", responses=tells(ImportJob))
 def commit(here: Here, batch: str) -> dict[str, Any]:
     """Store exactly what was rehearsed; 409 with the new difference in place when the twin has changed since."""
     return here.jobs.commit(batch)
 
 
-@router.delete("/v1/imports/{batch}")
+@router.delete("/v1/imports/{batch}", responses=tells(ImportJob))
 def cancel(here: Here, batch: str) -> dict[str, Any]:
     """Give a file up that is not stored: its reading is ended, what was sent is removed."""
     return here.jobs.cancel(batch)
 
 
-@router.post("/v1/imports/{batch}/undo")
-async def undo(here: Here, batch: str, request: Undo) -> dict[str, Any]:
+@router.post("/v1/imports/{batch}/undo", responses=tells(UndoneImport))
+async def undo(here: Here, batch: str, request: UndoRequest) -> dict[str, Any]:
     """Take an import back as a whole; refused (409) when later imports changed the same things."""
     count = await asyncio.to_thread(undo_import, here.store, batch, request.by, here.clock())
     return {"batch": batch, "taken_back": count}
 
 
-@router.get("/v1/reviews")
+@router.get("/v1/reviews", responses=tells(Reviews))
 def reviews(here: Here) -> dict[str, Any]:
     """Return the doubtful footprints that wait for a decision."""
     return {"reviews": [_shown(record) for record in review.waiting(here.store)]}
 
 
-@router.post("/v1/reviews/{name}")
-async def decide_review(here: Here, name: str, decision: Decision) -> dict[str, str]:
+@router.post("/v1/reviews/{name}", responses=tells(DecidedReview))
+async def decide_review(here: Here, name: str, decision: ReviewDecision) -> dict[str, str]:
     """Decide: the footprint is the building with this code, or a new one. Return the code it got."""
     batch = Batch(id=uuid.uuid4().hex, community="", source="", at=here.clock())
     work = here.store.write(lambda transaction: decide(transaction, name, decision.choice, decision.by, batch))

@@ -8,14 +8,27 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi import Query as Parameter
-from pydantic import Field
 
+from api.answers import incidents as answers
+from api.answers import sends, tells
 from api.bounded import BoundedRoute
 from api.description import raw_body
 from api.finding import place_key
+from api.incident_bodies import (
+    Accepting,
+    Assessing,
+    Dispatching,
+    Escalating,
+    Feedback,
+    Handling,
+    Merging,
+    NewIncident,
+    Noting,
+    OutsideResult,
+)
 from api.incident_pages import cap_of, incident, name_of, page_of
 from api.parameters import box, integers, words, zoned
-from api.reporting import Body, By, Where, filed_by
+from api.reporting import filed_by
 from api.state import Here, Services
 from api.view import Present, Seen, View
 from gis.errors import BadInput, NotFound
@@ -45,7 +58,6 @@ _FOLLOWED = (
     *("reported_at", "accepted_at", "dispatched_at", "handling_at", "feedback_at", "closed_at"),
 )
 _DEFAULT_SPAN = timedelta(days=30)
-_Text = Annotated[str, Field(min_length=1, max_length=2000)]
 _Since = Annotated[str | None, Parameter(description="Reported at or after this moment (RFC 3339).")]
 _Until = Annotated[str | None, Parameter(description="Reported before it.")]
 _Place = Annotated[str | None, Parameter(description="Space code: this place and everything in it.")]
@@ -55,88 +67,15 @@ _Levels = Annotated[str | None, Parameter(alias="level", description="Levels 1 t
 _Sources = Annotated[str | None, Parameter(alias="source", description="Sources, comma-separated.")]
 
 
-class Photo(Body):
-    """A photo or recording: kept here, or where the reference says."""
-
-    ref: str = Field(min_length=1, max_length=500)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    media_type: str = Field(max_length=100, pattern=r"^[a-z]+/[a-z0-9.+-]+$")
-
-
-class NewReport(Where):
-    """A report of an incident."""
-
-    class_: str = Field(alias="class")
-    severity: int = Field(ge=1, le=4, description="1 is the worst.")
-    source: str
-    title: str = Field(min_length=1, max_length=200)
-    description: str | None = Field(None, max_length=2000)
-    alarm: str | None = Field(None, max_length=200)
-    attachments: list[Photo] = Field(default=[], max_length=20)
-
-
-class Accepting(Body):
-    """Who accepts."""
-
-    by: By
-    note: _Text | None = None
-
-
-class Dispatching(Accepting):
-    """Who is sent."""
-
-    to: str = Field(min_length=1, max_length=200, description="Responder or department.")
-
-
-class Handling(Accepting):
-    """Who deals with it."""
-
-    result: _Text | None = None
-
-
-class Feedback(Handling):
-    """What came of it, and what the reporter is told."""
-
-    text: _Text | None = None
-
-
-class Assessing(Accepting):
-    """How well it was dealt with."""
-
-    score: int = Field(ge=1, le=5, description="5 is the best.")
-
-
-class Escalating(Body):
-    """Why it goes to a higher level, and to whom."""
-
-    by: By
-    reason: _Text
-    to: str | None = Field(None, min_length=1, max_length=200, description="Left out: the department of its class.")
-
-
-class Merging(Accepting):
-    """Which incident goes on in its stead."""
-
-    into: str = Field(min_length=1, max_length=100)
-
-
-class Noting(Body):
-    """What is worth remembering."""
-
-    by: By
-    note: _Text
-
-
-class Result(Body):
-    """What another system says came of it (A 5.1.4e)."""
-
-    system: str = Field(min_length=1, max_length=100)
-    source_no: str = Field(min_length=1, max_length=200, description="Its number of this message.")
-    result: _Text
-
-
-@router.post("/v1/incidents", status_code=201, responses={200: {"description": "It was reported before"}})
-async def report(here: Here, said: NewReport, response: Response) -> dict[str, Any]:
+@router.post(
+    "/v1/incidents",
+    status_code=201,
+    responses={
+        **tells(answers.ReportedIncident, status=201),
+        200: {"description": "It was reported before", **tells(answers.ReportedIncident)[200]},
+    },
+)
+async def report(here: Here, said: NewIncident, response: Response) -> dict[str, Any]:
     """Report an incident; the same `source` and `source_no` again is the same incident (200).
 
     `follow` is what the reporter follows it by; it is told to nobody else. Name and telephone are shown by no route.
@@ -151,7 +90,7 @@ async def report(here: Here, said: NewReport, response: Response) -> dict[str, A
     return {**done.message, "created": done.created, "follow": done.token and f"/v1/follow/{done.token}"}
 
 
-@router.get("/v1/incidents")
+@router.get("/v1/incidents", responses=tells(answers.IncidentPage))
 def incidents(
     seen: Seen,
     state: Annotated[str, Parameter(description="States, comma-separated; open: all but closed; all.")] = "open",
@@ -182,7 +121,7 @@ def incidents(
     return {"incidents": [message_of(one) for one in page.features], "matched": page.matched, "next": page.next}
 
 
-@router.get("/v1/incidents/statistics")
+@router.get("/v1/incidents/statistics", responses=tells(answers.IncidentStatistics))
 def statistics(
     seen: Seen,
     classes: _Classes = None,
@@ -222,7 +161,7 @@ def _bounded(seen: View, question: Query) -> tuple[Feature, ...]:
     return seen.here.access.find(replace(question, limit=None)).features
 
 
-@router.get("/v1/incidents/results")
+@router.get("/v1/incidents/results", responses=tells(answers.IncidentResults))
 def results(
     seen: Present,
     since: Annotated[str, Parameter(description="Results known at or after this moment (RFC 3339).")],
@@ -236,21 +175,26 @@ def results(
     return {"results": [one for one in shared if one is not None], "next": page.next}
 
 
-@router.post("/v1/incidents/photos", status_code=201, openapi_extra=raw_body("image/*", kind="string"))
+@router.post(
+    "/v1/incidents/photos",
+    status_code=201,
+    openapi_extra=raw_body("image/*", kind="string"),
+    responses=tells(answers.Attachment, status=201),
+)
 async def photo(here: Here, request: Request) -> dict[str, str]:
     """Keep a photo (JPEG, PNG or WebP, up to 5 MB) for a report to name."""
     content = await request.body()
     return (await asyncio.to_thread(here.incidents.photos.keep, content)).as_json()
 
 
-@router.get("/v1/incidents/photos/{sha256}", response_class=Response, responses={200: {"content": {SHOWN_TYPE: {}}}})
+@router.get("/v1/incidents/photos/{sha256}", response_class=Response, responses=sends(SHOWN_TYPE))
 def shown_photo(here: Here, sha256: str) -> Response:
     """Return a photo as JPEG, without the position, time and camera that were written into it."""
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
     return Response(here.incidents.photos.show(sha256), media_type=SHOWN_TYPE, headers=headers)
 
 
-@router.get("/v1/incidents/{no}")
+@router.get("/v1/incidents/{no}", responses=tells(answers.IncidentBriefing))
 def one(
     seen: Seen, no: str, radius_m: Annotated[float, Parameter(gt=0, le=5000, description="Of responders.")] = 500.0
 ) -> dict[str, Any]:
@@ -258,43 +202,43 @@ def one(
     return page_of(seen, no, radius_m)
 
 
-@router.get("/v1/incidents/{no}/cap", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}})
+@router.get("/v1/incidents/{no}/cap", response_class=Response, responses=sends(MEDIA_TYPE))
 def cap(seen: Seen, no: str) -> Response:
     """Return the incident as a CAP 1.2 alert, in Chinese and English."""
     return Response(cap_of(seen, no), media_type=MEDIA_TYPE)
 
 
-@router.post("/v1/incidents/{no}/accept")
+@router.post("/v1/incidents/{no}/accept", responses=tells(answers.IncidentStep))
 async def accept(here: Here, no: str, said: Accepting) -> dict[str, Any]:
     """Accept a report (受理)."""
     return await _take(here, no, "accept", said)
 
 
-@router.post("/v1/incidents/{no}/dispatch")
+@router.post("/v1/incidents/{no}/dispatch", responses=tells(answers.IncidentStep))
 async def dispatch(here: Here, no: str, said: Dispatching) -> dict[str, Any]:
     """Send somebody (派发); again, to send somebody else."""
     return await _take(here, no, "dispatch", said)
 
 
-@router.post("/v1/incidents/{no}/handle")
+@router.post("/v1/incidents/{no}/handle", responses=tells(answers.IncidentStep))
 async def handle(here: Here, no: str, said: Handling) -> dict[str, Any]:
     """Begin to deal with it (处理)."""
     return await _take(here, no, "handle", said)
 
 
-@router.post("/v1/incidents/{no}/feedback")
+@router.post("/v1/incidents/{no}/feedback", responses=tells(answers.IncidentStep))
 async def feedback(here: Here, no: str, said: Feedback) -> dict[str, Any]:
     """State what came of it (反馈); without a result it is refused (422, A 5.2.1.3d)."""
     return await _take(here, no, "feedback", said)
 
 
-@router.post("/v1/incidents/{no}/assess")
+@router.post("/v1/incidents/{no}/assess", responses=tells(answers.IncidentStep))
 async def assess(here: Here, no: str, said: Assessing) -> dict[str, Any]:
     """Assess and close it (考核)."""
     return await _take(here, no, "assess", said)
 
 
-@router.post("/v1/incidents/{no}/escalate")
+@router.post("/v1/incidents/{no}/escalate", responses=tells(answers.IncidentStep))
 async def escalate(here: Here, no: str, said: Escalating) -> dict[str, Any]:
     """Raise its level by one and hand it to a department (事态升级)."""
     now = here.clock()
@@ -309,20 +253,20 @@ async def escalate(here: Here, no: str, said: Escalating) -> dict[str, Any]:
     return await asyncio.wrap_future(here.store.write(work))
 
 
-@router.post("/v1/incidents/{no}/merge")
+@router.post("/v1/incidents/{no}/merge", responses=tells(answers.IncidentStep))
 async def merge(here: Here, no: str, said: Merging) -> dict[str, Any]:
     """Let it end in another incident that tells of the same."""
     return await _take(here, no, "merge", said)
 
 
-@router.post("/v1/incidents/{no}/note")
+@router.post("/v1/incidents/{no}/note", responses=tells(answers.IncidentStep))
 async def note(here: Here, no: str, said: Noting) -> dict[str, Any]:
     """Write a line into its log."""
     return await _take(here, no, "note", said)
 
 
-@router.post("/v1/incidents/{no}/result")
-async def result(here: Here, no: str, said: Result) -> dict[str, Any]:
+@router.post("/v1/incidents/{no}/result", responses=tells(answers.IncidentStep))
+async def result(here: Here, no: str, said: OutsideResult) -> dict[str, Any]:
     """Take the result of another system; the same `source_no` again changes nothing."""
     now = here.clock()
     work = here.store.write(
@@ -331,7 +275,7 @@ async def result(here: Here, no: str, said: Result) -> dict[str, Any]:
     return await asyncio.wrap_future(work)
 
 
-@router.get("/v1/follow/{token}")
+@router.get("/v1/follow/{token}", responses=tells(answers.FollowedIncident))
 def follow(here: Here, token: str) -> dict[str, Any]:
     """Return how far a report is, to whom holds its token: states and times, nothing about persons."""
     known = here.store.find(Query(layers=(FOLLOWS,), ids=(token,))).features

@@ -8,6 +8,8 @@ from fastapi import APIRouter
 from fastapi import Query as Parameter
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.answers import tells
+from api.answers.linkage import Firings, LinkageRule, LinkageRules, RemovedRule, SignalTaken, Simulation
 from api.bounded import BoundedRoute
 from api.parameters import MOST_SEQ
 from api.state import Here, Services
@@ -22,19 +24,19 @@ from twin.spacecode import SpaceCode
 router = APIRouter(tags=["linkage"], route_class=BoundedRoute)
 
 
-class Decision(BaseModel):
+class RuleDecision(BaseModel):
     """Who decides."""
 
     by: str = Field(min_length=1, max_length=100)
 
 
-class Draft(Decision):
+class RuleDraft(RuleDecision):
     """A rule, as docs/linkage.md describes it."""
 
     rule: dict[str, Any]
 
 
-class Where(BaseModel):
+class Spot(BaseModel):
     """Where something is: at a device, in a place, or at a position (degrees, CRS84)."""
 
     model_config = ConfigDict(extra="forbid")
@@ -46,13 +48,13 @@ class Where(BaseModel):
     community: str | None = Field(None, description="May be left out while the twin holds only one.")
 
 
-class Trial(Where):
+class RuleTrial(Spot):
     """What a rule is tried out on."""
 
     severity: int | None = Field(None, ge=1, le=4)
 
 
-class Word(Where):
+class NewSignal(Spot):
     """What a person or another system says; it names no person: ``reference`` is the other system's number."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
@@ -63,21 +65,21 @@ class Word(Where):
     reference: str | None = Field(None, max_length=100, pattern=r"^[A-Za-z0-9_.:/-]+$")
 
 
-@router.get("/v1/linkage/rules")
+@router.get("/v1/linkage/rules", responses=tells(LinkageRules))
 def rules(here: Here) -> dict[str, Any]:
     """Return all rules: shipped ones and those of this installation, on or off, by whom and since when."""
     standing = here.live.rules.rules().standing
     return {"rules": [standing[name].as_json() for name in sorted(standing)]}
 
 
-@router.get("/v1/linkage/rules/{name}")
+@router.get("/v1/linkage/rules/{name}", responses=tells(LinkageRule))
 def rule(here: Here, name: str) -> dict[str, Any]:
     """Return one rule."""
     return here.live.rules.get(name).as_json()
 
 
-@router.put("/v1/linkage/rules/{name}")
-async def write(here: Here, name: str, draft: Draft) -> dict[str, Any]:
+@router.put("/v1/linkage/rules/{name}", responses=tells(LinkageRule))
+async def write(here: Here, name: str, draft: RuleDraft) -> dict[str, Any]:
     """Write a rule, or the installation's own version of a shipped one; a new rule is off until it is enabled."""
     if draft.rule.get("id", name) != name:
         raise BadInput("linkage.other_id", f"The rule calls itself {draft.rule['id']!r}.", "Use one id.", field="id")
@@ -85,36 +87,36 @@ async def write(here: Here, name: str, draft: Draft) -> dict[str, Any]:
     return await asyncio.to_thread(rule, here, name)
 
 
-@router.post("/v1/linkage/rules/{name}/enable")
-async def enable(here: Here, name: str, decision: Decision) -> dict[str, Any]:
+@router.post("/v1/linkage/rules/{name}/enable", responses=tells(LinkageRule))
+async def enable(here: Here, name: str, decision: RuleDecision) -> dict[str, Any]:
     """Switch a rule on."""
     await asyncio.wrap_future(await asyncio.to_thread(here.live.rules.switch, name, decision.by, on=True))
     return await asyncio.to_thread(rule, here, name)
 
 
-@router.post("/v1/linkage/rules/{name}/disable")
-async def disable(here: Here, name: str, decision: Decision) -> dict[str, Any]:
+@router.post("/v1/linkage/rules/{name}/disable", responses=tells(LinkageRule))
+async def disable(here: Here, name: str, decision: RuleDecision) -> dict[str, Any]:
     """Switch a rule off."""
     await asyncio.wrap_future(await asyncio.to_thread(here.live.rules.switch, name, decision.by, on=False))
     return await asyncio.to_thread(rule, here, name)
 
 
-@router.delete("/v1/linkage/rules/{name}")
+@router.delete("/v1/linkage/rules/{name}", responses=tells(RemovedRule))
 async def remove(here: Here, name: str, by: Annotated[str, Parameter(min_length=1, max_length=100)]) -> dict[str, Any]:
     """Take back what the installation wrote; a shipped rule is the shipped one again, and off."""
     await asyncio.wrap_future(await asyncio.to_thread(here.live.rules.remove, name, by))
     return {"rule": name, "decision": "removed", "by": by}
 
 
-@router.post("/v1/linkage/rules/{name}/simulate")
-def simulate(here: Here, name: str, trial: Trial) -> dict[str, Any]:
+@router.post("/v1/linkage/rules/{name}/simulate", responses=tells(Simulation))
+def simulate(here: Here, name: str, trial: RuleTrial) -> dict[str, Any]:
     """Return which devices, people and systems a rule would touch if it fired there; nothing is changed."""
     found = here.live.rules.get(name)
     touched = here.live.linkage.simulate(found.rule, _cause(here, trial))
     return {"rule": name, "enabled": found.enabled, **touched.as_json()}
 
 
-@router.get("/v1/linkage/firings")
+@router.get("/v1/linkage/firings", responses=tells(Firings))
 def firings(
     here: Here,
     after: Annotated[int, Parameter(ge=0, le=MOST_SEQ)] = 0,
@@ -126,8 +128,8 @@ def firings(
     return {"firings": [{"seq": one.seq, "at": utc(one.occurred_at), **one.body} for one in found]}
 
 
-@router.post("/v1/signals", status_code=201)
-async def signal(here: Here, word: Word) -> dict[str, Any]:
+@router.post("/v1/signals", status_code=201, responses=tells(SignalTaken, status=201))
+async def signal(here: Here, word: NewSignal) -> dict[str, Any]:
     """Take a signal that rules may wait for, such as ``emergency_open``; the same one again changes nothing."""
     cause = await asyncio.to_thread(_cause, here, word)
     said = Signal(
@@ -145,13 +147,13 @@ async def signal(here: Here, word: Word) -> dict[str, Any]:
     return {"seq": seq, "duplicate": seq is None}
 
 
-def _cause(here: Services, said: Where) -> Cause:
+def _cause(here: Services, said: Spot) -> Cause:
     """Return what a rule would see of something that happens there."""
     device = None if said.device is None else here.live.registry.devices().get(said.device)
     if said.device is not None and device is None:
         raise NotFound("device.unknown", f"No device {said.device!r} is registered.", "See GET /v1/devices.")
-    severity = said.severity if isinstance(said, Trial) else None
-    name = said.name if isinstance(said, Word) else "simulated"
+    severity = said.severity if isinstance(said, RuleTrial) else None
+    name = said.name if isinstance(said, NewSignal) else "simulated"
     if device is not None:
         return device_cause(device, name, here.clock(), severity)
     code = None if said.place is None else SpaceCode.parse(said.place)

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
+from api.answers import sends, tells
+from api.answers.imports import ColumnMapping, MappingProfile, MappingProfiles, SavedProfile
 from api.importing import Importer
 from api.profiles import delete_profile, parse_profile, profiles, save_profile, saved_profile
 from api.state import Here
@@ -20,7 +22,7 @@ _EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Name = Annotated[str, Path(pattern=NAME)]
 
 
-class Columns(BaseModel):
+class FileColumns(BaseModel):
     """Columns of a file that may be imported, with some of its rows."""
 
     layer: str = Field(examples=["green"])
@@ -29,27 +31,27 @@ class Columns(BaseModel):
     id_column: str | None = None
 
 
-@router.post("/v1/imports/mapping")
-def mapping(here: Here, given: Columns) -> dict[str, Any]:
+@router.post("/v1/imports/mapping", responses=tells(ColumnMapping))
+def mapping(here: Here, given: FileColumns) -> dict[str, Any]:
     """Return what each column would be taken for, how sure that is, what its values become, and profiles that fit."""
     guess = guess_columns(here.catalogue[given.layer], given.columns, given.id_column, given.rows)
     return {**preview(guess, given.rows), "profiles": fitting(profiles(here.store), given.layer, given.columns)}
 
 
-@router.get("/v1/mapping-profiles")
+@router.get("/v1/mapping-profiles", responses=tells(MappingProfiles))
 def list_profiles(here: Here) -> dict[str, Any]:
     """Return all saved profiles."""
     found = profiles(here.store)
     return {"profiles": [{"name": name, **profile.model_dump(mode="json")} for name, profile in found.items()]}
 
 
-@router.get("/v1/mapping-profiles/{name}")
+@router.get("/v1/mapping-profiles/{name}", responses=tells(MappingProfile))
 def one_profile(here: Here, name: Name) -> dict[str, Any]:
     """Return a saved profile."""
     return {"name": name, **saved_profile(here.store, name).model_dump(mode="json")}
 
 
-@router.put("/v1/mapping-profiles/{name}")
+@router.put("/v1/mapping-profiles/{name}", responses=tells(SavedProfile))
 async def put_profile(here: Here, name: Name, given: dict[str, Any]) -> dict[str, Any]:
     """Save a profile; an older one of that name stays on record."""
     profile = parse_profile(given)
@@ -59,13 +61,13 @@ async def put_profile(here: Here, name: Name, given: dict[str, Any]) -> dict[str
     return {"name": name, "changed": changed, **profile.model_dump(mode="json")}
 
 
-@router.delete("/v1/mapping-profiles/{name}", status_code=204)
+@router.delete("/v1/mapping-profiles/{name}", status_code=204, response_class=Response)
 async def end_profile(here: Here, name: Name) -> None:
     """Take a profile off the list; its versions stay on record."""
     await asyncio.to_thread(delete_profile, here.store, name, here.clock())
 
 
-@router.get("/v1/layers/{name}/template.xlsx", response_class=Response, responses={200: {"content": {_EXCEL: {}}}})
+@router.get("/v1/layers/{name}/template.xlsx", response_class=Response, responses=sends(_EXCEL))
 def layer_template(here: Here, name: str) -> Response:
     """Return an Excel workbook to fill in and import into the layer."""
     content = template(here.catalogue[name])

@@ -10,6 +10,8 @@ from fastapi import APIRouter
 from fastapi import Query as Parameter
 from pydantic import BaseModel, Field
 
+from api.answers import moving as answers
+from api.answers import tells
 from api.audit import Asker, Purpose, record_read
 from api.finding import find_place
 from api.parameters import moment, numbers, polygon, words
@@ -29,14 +31,14 @@ LONGEST = timedelta(days=31)
 MAX_POSITIONS = 100_000
 
 
-class Beginning(BaseModel):
+class NewPatrol(BaseModel):
     """A round that begins now."""
 
     route: str = Field(min_length=1, max_length=200, description="Number of the patrol route")
     device: str = Field(min_length=1, max_length=200, description="Number of the terminal that is carried")
 
 
-@router.get("/v1/movers")
+@router.get("/v1/movers", responses=tells(answers.MovingDevices))
 def moving(
     seen: Present,
     types: Annotated[str | None, Parameter(alias="type", description="Device types, by commas.")] = None,
@@ -66,7 +68,7 @@ def moving(
     return {"seq": seq, "movers": [_mover(one, now, away) for one, away in nearest(found, lon, lat, count)]}
 
 
-@router.get("/v1/tracks/{device}")
+@router.get("/v1/tracks/{device}", responses=tells(answers.Track))
 def track(
     here: Here,
     device: str,
@@ -94,15 +96,15 @@ def track(
     return _track(device, track_of(positions), tolerance_m)
 
 
-@router.post("/v1/patrols", status_code=201)
-async def begin(here: Here, beginning: Beginning) -> dict[str, Any]:
+@router.post("/v1/patrols", status_code=201, responses=tells(answers.Patrol, status=201))
+async def begin(here: Here, beginning: NewPatrol) -> dict[str, Any]:
     """Begin a round; a missed point or a left area is an alarm of the terminal that is carried (D 三(六)4)."""
     begun = await asyncio.to_thread(here.live.patrols.begin, beginning.route, beginning.device)
     record = await asyncio.wrap_future(begun)
     return {"id": record.id, **record.attributes}
 
 
-@router.get("/v1/patrols")
+@router.get("/v1/patrols", responses=tells(answers.Patrols))
 def rounds(
     here: Here,
     state: Annotated[str | None, Parameter(pattern="^(under_way|over)$")] = None,
@@ -115,7 +117,7 @@ def rounds(
     return {"patrols": [{"id": one.id, **one.attributes} for one in newest]}
 
 
-@router.get("/v1/patrols/{patrol}")
+@router.get("/v1/patrols/{patrol}", responses=tells(answers.PatrolProgress))
 def round_(here: Here, patrol: str) -> dict[str, Any]:
     """Return how a round goes: which points were visited when, which were missed, when the area was left."""
     found = here.store.find(Query(layers=(ROUNDS,), ids=(patrol,), limit=1)).features
@@ -124,7 +126,7 @@ def round_(here: Here, patrol: str) -> dict[str, Any]:
     return _watched(here.live.patrols.watched(found[0]))
 
 
-@router.post("/v1/patrols/{patrol}/end")
+@router.post("/v1/patrols/{patrol}/end", responses=tells(answers.Patrol))
 async def end(here: Here, patrol: str) -> dict[str, Any]:
     """End a round before its last point is due."""
     record = await asyncio.wrap_future(here.live.patrols.end(patrol))

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 
+from api.answers import tells
+from api.answers.live import ObservationFileReceipt
 from api.bounded import BoundedRoute
 from api.description import raw_body
 from api.sources.files import FileOptions, FileReport, read_file, take
@@ -25,7 +27,12 @@ _SUFFIXES = {
 }
 
 
-@router.post("/v1/observations/file", status_code=201, openapi_extra=raw_body(*_SUFFIXES, kind="string"))
+@router.post(
+    "/v1/observations/file",
+    status_code=201,
+    openapi_extra=raw_body(*_SUFFIXES, kind="string"),
+    responses=tells(ObservationFileReceipt, status=201),
+)
 async def observe_file(
     here: Here,
     request: Request,

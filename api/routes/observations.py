@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, SkipValidation
 
+from api.answers import tells
+from api.answers.live import ObservationReceipt
 from api.bounded import BoundedRoute
 from api.state import Here
 from layers.ingest import Receipt
@@ -15,7 +17,7 @@ from layers.ingest import Receipt
 router = APIRouter(tags=["live"], route_class=BoundedRoute)
 
 
-class Batch(BaseModel):
+class ObservationBatch(BaseModel):
     """Observations of any registered devices; each is judged on its own."""
 
     model_config = ConfigDict(
@@ -40,11 +42,11 @@ class Batch(BaseModel):
     observations: list[Annotated[dict[str, Any], SkipValidation]]
 
 
-@router.post("/v1/observations", status_code=201)
+@router.post("/v1/observations", status_code=201, responses=tells(ObservationReceipt, status=201))
 async def observe(
     here: Here,
     request: Request,
-    batch: Batch,
+    batch: ObservationBatch,
     device: Annotated[
         str | None, Header(alias="X-Lifang-Device", description="Number of the device that signs the message.")
     ] = None,

@@ -12,6 +12,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api.addresses import address_of, divisions_of
 from api.alarms import alarm_messages
+from api.answers import places as answers
+from api.answers import tells
 from api.finding import by_key, find_place
 from api.geojson import properties_of
 from api.parameters import words
@@ -28,7 +30,7 @@ from twin.store import Identifier, Latest, Transaction
 router = APIRouter(tags=["places"])
 
 
-@router.get("/v1/places/{code}")
+@router.get("/v1/places/{code}", responses=tells(answers.Place))
 def place(
     seen: Seen,
     code: str,
@@ -71,7 +73,7 @@ def _wanted(include: str | None) -> tuple[str, ...]:
     return words(include)
 
 
-@router.get("/v1/places/{code}/history")
+@router.get("/v1/places/{code}/history", responses=tells(answers.PlaceHistory))
 def history(here: Here, code: str) -> dict[str, Any]:
     """Return every version of a place, in the order they were recorded: when it was true, when the twin believed it."""
     seen = View(here, None, None)
@@ -79,7 +81,7 @@ def history(here: Here, code: str) -> dict[str, Any]:
     return {"code": found.id, "versions": _versions(seen, found)}
 
 
-class Name(BaseModel):
+class NewIdentifier(BaseModel):
     """Another name of a place; official codes are opaque values."""
 
     scheme: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9:_-]{1,40}$", examples=["zhejiang_building"])
@@ -89,8 +91,8 @@ class Name(BaseModel):
     valid_to: AwareDatetime | None = None
 
 
-@router.post("/v1/places/{code}/identifiers", status_code=201)
-async def identify(here: Here, code: str, name: Name) -> dict[str, Any]:
+@router.post("/v1/places/{code}/identifiers", status_code=201, responses=tells(answers.Identifier, status=201))
+async def identify(here: Here, code: str, name: NewIdentifier) -> dict[str, Any]:
     """Give a place another name, or end one with ``valid_to``; refused (409) when another place bears it."""
     found = await asyncio.to_thread(find_place, View(here, None, None), code)
     given = Identifier(community=found.community, place=found.id, **name.model_dump())
@@ -110,7 +112,7 @@ async def identify(here: Here, code: str, name: Name) -> dict[str, Any]:
     return _identifier(given)
 
 
-@router.get("/v1/search")
+@router.get("/v1/search", responses=tells(answers.SearchResults))
 def search(
     seen: Seen,
     q: Annotated[

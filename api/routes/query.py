@@ -9,6 +9,9 @@ from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
 
 from api import geojson
+from api.answers import tells
+from api.answers.analysis import Aggregate
+from api.answers.common import FeaturePage
 from api.exporting import form_named
 from api.finding import place_key
 from api.ogc.documents import JSON_FG
@@ -24,18 +27,12 @@ Within = Annotated[str | None, Parameter(description="Space code: that place and
 Filters = Annotated[list[str], Parameter(description="field:value, repeatable; all must hold.")]
 
 
-_CONTENT: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {
-            geojson.MEDIA_TYPE: {"schema": {"type": "object"}},
-            JSON_FG: {"schema": {"type": "object"}},
-            **{form_named(name).media_type.partition(";")[0]: {} for name in FORMS if "json" not in name},
-        }
-    }
-}
+_FLAT = [form_named(name).media_type.partition(";")[0] for name in FORMS if "json" not in name]
+_ANSWER = tells(FeaturePage, media_type=geojson.MEDIA_TYPE, beside=_FLAT)
+_ANSWER[200]["content"][JSON_FG] = _ANSWER[200]["content"][geojson.MEDIA_TYPE]
 
 
-@router.get("/v1/query", response_class=Response, responses=_CONTENT)
+@router.get("/v1/query", response_class=Response, responses=_ANSWER)
 def query(
     seen: Seen,
     layers: Layers,
@@ -95,13 +92,13 @@ def query(
     return respond(seen, answer(seen, question))
 
 
-@router.post("/v1/query", response_class=Response, responses=_CONTENT)
+@router.post("/v1/query", response_class=Response, responses=_ANSWER)
 def ask(seen: Present, question: Question) -> Response:
     """Return the same as GET for a question as a JSON document, which also takes a CQL2 filter."""
     return respond(seen, answer(seen, question))
 
 
-@router.get("/v1/aggregate")
+@router.get("/v1/aggregate", responses=tells(Aggregate))
 def aggregate(
     seen: Seen,
     layer: Annotated[str, Parameter(description="The layer to count.")],

@@ -9,6 +9,8 @@ import shapely
 from fastapi import APIRouter, Request, Response
 from fastapi import Query as Parameter
 
+from api.answers import sends, tells
+from api.answers.service import Scene
 from api.finding import place_key
 from api.parameters import integers
 from api.people import people_in
@@ -25,7 +27,7 @@ router = APIRouter(tags=["scene"])
 HEAT_RESOLUTION = 11  # cells about 50 m across: coarser than a building, finer than a block
 
 
-@router.get("/v1/scene")
+@router.get("/v1/scene", responses=tells(Scene))
 def scene(here: Here) -> dict[str, Any]:
     """Return the community, its extent, and the layers with title, style, legend and a link to their geometry."""
     counts = here.store.counts()
@@ -52,7 +54,7 @@ def scene(here: Here) -> dict[str, Any]:
 @router.get(
     "/v1/pack/{layer}",
     response_class=Response,
-    responses={200: {"content": {"application/octet-stream": {}}}, 304: {"description": "unchanged"}},
+    responses=sends("application/octet-stream") | {304: {"description": "unchanged"}},
 )
 def pack(
     seen: Seen,

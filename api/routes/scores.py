@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from fastapi import Query as Parameter
 
+from api.answers import tells
+from api.answers.places import HealthScore, HealthScores
 from api.finding import find_place
 from api.scores import scores, summary
 from api.view import Seen
@@ -14,7 +16,7 @@ from twin.spacecode import building_of
 router = APIRouter(tags=["places"])
 
 
-@router.get("/v1/places/{code}/health")
+@router.get("/v1/places/{code}/health", responses=tells(HealthScore))
 def health(seen: Seen, code: str) -> dict[str, Any]:
     """Return the health score (0 to 100) of the building that the code names or lies in, each loss with its cure."""
     key = building_of(find_place(seen, code).id)
@@ -26,7 +28,7 @@ def health(seen: Seen, code: str) -> dict[str, Any]:
     return found[0].as_json()
 
 
-@router.get("/v1/health-scores")
+@router.get("/v1/health-scores", responses=tells(HealthScores))
 def health_scores(
     seen: Seen,
     community: Annotated[str | None, Parameter(description="Only buildings of this community.")] = None,

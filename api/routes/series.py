@@ -12,6 +12,8 @@ from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
 from fastapi.responses import JSONResponse
 
+from api.answers import tells
+from api.answers.live import LatestValues, ReadingSeries
 from api.finding import find_place
 from api.parameters import zoned
 from api.sta.model import HIDDEN
@@ -29,9 +31,7 @@ _DAY = timedelta(days=1)
 Rollup = Literal["raw", "minute", "hour", "day"]
 
 
-@router.get(
-    "/v1/series", response_class=Response, responses={200: {"content": {"application/json": {}, "text/csv": {}}}}
-)
+@router.get("/v1/series", response_class=Response, responses=tells(ReadingSeries, beside=["text/csv"]))
 def series(
     here: Here,
     device: Annotated[str, Parameter(max_length=200)],
@@ -65,7 +65,7 @@ def series(
     return JSONResponse({**body, "next": following})
 
 
-@router.get("/v1/places/{code}/latest")
+@router.get("/v1/places/{code}/latest", responses=tells(LatestValues))
 def latest(seen: Seen, code: str) -> dict[str, Any]:
     """Return the latest values of everything that stands in a place or below it, and how old they are.
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from api.answers import tells
+from api.answers.live import IgnoredUplink, ObservationReceipt, RejectedMessages, Sources
 from api.bounded import BoundedRoute
 from api.description import raw_body
 from api.parameters import MOST_SEQ
@@ -16,13 +18,13 @@ from layers.sources.rejected import KIND
 router = APIRouter(tags=["live"], route_class=BoundedRoute)
 
 
-@router.get("/v1/sources")
+@router.get("/v1/sources", responses=tells(Sources))
 def sources(here: Here) -> dict[str, Any]:
     """Return the state of the sources that the service itself keeps open; ``mqtt`` is null without a broker."""
     return {"mqtt": None if here.mqtt is None else here.mqtt.state()}
 
 
-@router.get("/v1/sources/rejected")
+@router.get("/v1/sources/rejected", responses=tells(RejectedMessages))
 def rejected(
     here: Here,
     after: Annotated[int, Query(ge=0, le=MOST_SEQ, description="Only what the log holds after this number.")] = 0,
@@ -36,7 +38,12 @@ def rejected(
     }
 
 
-@router.post("/v1/sources/chirpstack", status_code=201, openapi_extra=raw_body("application/json"))
+@router.post(
+    "/v1/sources/chirpstack",
+    status_code=201,
+    openapi_extra=raw_body("application/json"),
+    responses=tells(ObservationReceipt, IgnoredUplink, status=201),
+)
 async def chirpstack(
     here: Here,
     request: Request,

@@ -8,6 +8,7 @@ from fastapi import Query as Parameter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from api.answers import sends
 from api.parameters import MOST_SEQ
 from api.state import Here, Services
 from api.stream.asked import from_text
@@ -24,7 +25,7 @@ _SEQ = re.compile(r"[0-9]{1,18}")
     response_class=StreamingResponse,
     responses={
         200: {
-            "content": {"text/event-stream": {}},
+            **sends("text/event-stream")[200],
             "description": "hello, observations, alarm, alarm_quiet, device, incident, change, undo, resync",
         }
     },

@@ -8,9 +8,11 @@ from fastapi import Query as Parameter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from api.answers import subscriptions as answers
+from api.answers import tells
 from api.parameters import MOST_SEQ
 from api.state import Here, Services
-from api.stream.asked import Asked
+from api.stream.asked import StreamFilter
 from api.stream.checking import checked
 from api.webhooks.desk import new_id
 from api.webhooks.record import Subscription, check_target
@@ -25,7 +27,7 @@ _After = Annotated[
 ]
 
 
-class Target(BaseModel):
+class NewTarget(BaseModel):
     """What a surveillance task watches."""
 
     model_config = ConfigDict(extra="forbid")
@@ -43,13 +45,13 @@ class NewSubscription(BaseModel):
     owner: str = Field(min_length=1, max_length=100)
     title: str | None = Field(None, max_length=200)
     community: str | None = Field(None, description="May be left out while the twin holds only one.")
-    filter: Asked = Field(default_factory=Asked)
-    target: Target | None = None
+    filter: StreamFilter = Field(default_factory=StreamFilter)
+    target: NewTarget | None = None
     starts_at: AwareDatetime | None = None
     ends_at: AwareDatetime | None = None
 
 
-class Letters(BaseModel):
+class ChosenLetters(BaseModel):
     """Which dead letters are to be sent again; none named: all of them."""
 
     model_config = ConfigDict(extra="forbid")
@@ -57,7 +59,7 @@ class Letters(BaseModel):
     ids: list[str] = Field(default_factory=list, max_length=1000)
 
 
-@router.post("/v1/subscriptions", status_code=201)
+@router.post("/v1/subscriptions", status_code=201, responses=tells(answers.NewSubscriptionSecret, status=201))
 async def subscribe(here: Here, new: NewSubscription) -> dict[str, Any]:
     """Take a subscription and return its secret, this once; what happens from now on is told."""
     one = await run_in_threadpool(_made, here, new)
@@ -65,35 +67,35 @@ async def subscribe(here: Here, new: NewSubscription) -> dict[str, Any]:
     return {**one.shown(), "secret": secret}
 
 
-@router.get("/v1/subscriptions")
+@router.get("/v1/subscriptions", responses=tells(answers.Subscriptions))
 def subscriptions(here: Here, owner: str | None = None) -> dict[str, Any]:
     """Return the subscriptions that stand, of one owner when named."""
     found = [one for one in here.hooks.desk.all() if owner in (None, one.owner)]
     return {"subscriptions": [_shown(here, one) for one in found]}
 
 
-@router.get("/v1/subscriptions/{name}")
+@router.get("/v1/subscriptions/{name}", responses=tells(answers.OneSubscription))
 def subscription(here: Here, name: str) -> dict[str, Any]:
     """Return a subscription, how far it was served and how many dead letters it has."""
     one = here.hooks.desk.one(name)
     return {**_shown(here, one), "dead_letters": len(here.hooks.desk.letters(name))}
 
 
-@router.delete("/v1/subscriptions/{name}")
+@router.delete("/v1/subscriptions/{name}", responses=tells(answers.EndedSubscription))
 async def end(here: Here, name: str) -> dict[str, Any]:
     """End a subscription; what it was stays in history."""
     await asyncio.wrap_future(here.hooks.desk.end(name))
     return {"id": name, "status": "ended"}
 
 
-@router.post("/v1/subscriptions/{name}/resume")
+@router.post("/v1/subscriptions/{name}/resume", responses=tells(answers.Subscription))
 async def resume(here: Here, name: str) -> dict[str, Any]:
     """Let a paused subscription go on where it stopped; nothing that happened meanwhile is left out."""
     one = await asyncio.wrap_future(here.hooks.desk.resume(name))
     return one.shown()
 
 
-@router.get("/v1/subscriptions/{name}/history")
+@router.get("/v1/subscriptions/{name}/history", responses=tells(answers.ToldEvents))
 def history(
     here: Here, name: str, after: _After = None, limit: Annotated[int, Parameter(ge=1, le=1000)] = 100
 ) -> dict[str, Any]:
@@ -107,15 +109,15 @@ def history(
     return {"events": [one.told(found) for found in told if one.in_time(found)], "next": seq if more else None}
 
 
-@router.get("/v1/subscriptions/{name}/dead-letters")
+@router.get("/v1/subscriptions/{name}/dead-letters", responses=tells(answers.DeadLetters))
 def dead_letters(here: Here, name: str) -> dict[str, Any]:
     """Return what the receiver did not take after all attempts, oldest first."""
     here.hooks.desk.one(name)
     return {"dead_letters": [_letter(one) for one in here.hooks.desk.letters(name)]}
 
 
-@router.post("/v1/subscriptions/{name}/redeliver", status_code=202)
-async def redeliver(here: Here, name: str, letters: Letters) -> dict[str, Any]:
+@router.post("/v1/subscriptions/{name}/redeliver", status_code=202, responses=tells(answers.Redelivery, status=202))
+async def redeliver(here: Here, name: str, letters: ChosenLetters) -> dict[str, Any]:
     """Send dead letters again, once each, in their order."""
     count = await asyncio.wrap_future(here.hooks.desk.redeliver(name, letters.ids))
     return {"id": name, "queued": count}

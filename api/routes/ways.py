@@ -20,6 +20,8 @@ from api.analysis.walks import (
     starts_of,
     walked,
 )
+from api.answers import tells
+from api.answers.ways import Connectivity, Evacuation, Isochrones, NearThings, RouteFound
 from api.finding import find_place
 from api.parameters import numbers, pairs, polygon, words
 from api.view import Present, View
@@ -47,7 +49,7 @@ AvoidPlaces = Annotated[
 ]
 
 
-class Walk(BaseModel):
+class RouteQuestion(BaseModel):
     """A way to be found; areas too large for an address fit in here."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -59,7 +61,7 @@ class Walk(BaseModel):
     avoid_places: list[str] = Field(default=[], max_length=100)
 
 
-@router.get("/v1/route")
+@router.get("/v1/route", responses=tells(RouteFound))
 def route(
     seen: Present,
     start: Annotated[End, Parameter(alias="from")],
@@ -73,14 +75,14 @@ def route(
     return _routed(seen, start, end, barriers)
 
 
-@router.post("/v1/route")
-def route_around(seen: Present, walk: Walk) -> dict[str, Any]:
+@router.post("/v1/route", responses=tells(RouteFound))
+def route_around(seen: Present, walk: RouteQuestion) -> dict[str, Any]:
     """Return the same as GET, for areas and lists that are too long for an address."""
     barriers = barriers_of(seen, walk.closed, polygon(walk.avoid, "avoid"), walk.avoid_places)
     return _routed(seen, walk.start, walk.end, barriers)
 
 
-@router.get("/v1/isochrone")
+@router.get("/v1/isochrone", responses=tells(Isochrones))
 def isochrone(
     seen: Present,
     start: Annotated[End, Parameter(alias="from")],
@@ -108,7 +110,7 @@ def isochrone(
     return {"type": "FeatureCollection", "features": features}
 
 
-@router.get("/v1/nearest")
+@router.get("/v1/nearest", responses=tells(NearThings))
 def nearest(
     seen: Present,
     layer: Annotated[str, Parameter(description="Layer to look in.", examples=["hydrant"])],
@@ -131,7 +133,7 @@ def nearest(
     return {"by": by, "results": _nearest_on_foot(seen, question, start, begin, count, barriers)}
 
 
-@router.get("/v1/evacuation/{code}")
+@router.get("/v1/evacuation/{code}", responses=tells(Evacuation))
 def evacuation(
     seen: Present, code: str, closed: Closed = None, avoid: Avoid = None, avoid_places: AvoidPlaces = None
 ) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def evacuation(
     return {"shelter": found[0], **_routed(seen, code, f"{lon},{lat}", barriers)}
 
 
-@router.get("/v1/connectivity")
+@router.get("/v1/connectivity", responses=tells(Connectivity))
 def connectivity(seen: Present) -> dict[str, Any]:
     """Return which entrances cannot be reached on foot from the rest of the community (C 4.3.5)."""
     network = seen.here.ways.now().network

@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from api.answers import tells
+from api.answers.sensorthings import SensorThingsEntity, SensorThingsPage, SensorThingsRoot
 from api.sta.answer import Collection, Scope, Teller
 from api.sta.model import KINDS, Model, Node
 from api.sta.odata import Options, options_of
@@ -24,7 +26,7 @@ _SEGMENT = re.compile(r"(?P<name>[$@\w.]+)(?:\((?P<id>'(?:[^']|'')*'|\d+)\))?(?:
 _LONGEST = 12
 
 
-@router.get("")
+@router.get("", responses=tells(SensorThingsRoot))
 @router.get("/", include_in_schema=False)
 def landing(request: Request) -> dict[str, Any]:
     """Return the entity sets and what of the standard is kept. MultiDatastream is left out."""
@@ -37,7 +39,11 @@ def landing(request: Request) -> dict[str, Any]:
     }
 
 
-@router.get("/{path:path}")
+@router.get(
+    "/{path:path}",
+    response_class=Response,
+    responses=tells(SensorThingsPage, SensorThingsEntity, beside=["text/plain"]),
+)
 def read(here: Here, request: Request, path: str) -> Response:
     """Return an entity, a collection, a property, its ``$value``, or links (``$ref``), by address.
 

@@ -14,7 +14,7 @@ _MOST = 1000
 _Words = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=_MOST)]
 
 
-class Asked(BaseModel):
+class StreamFilter(BaseModel):
     """Conditions, joined by *and*; one left out does not narrow."""
 
     model_config = ConfigDict(extra="forbid")
@@ -31,9 +31,9 @@ class Asked(BaseModel):
 
 def from_text(
     kinds: str | None, layers: str | None, place: str | None, area: str | None, bbox: str | None, storeys: str | None
-) -> Asked:
+) -> StreamFilter:
     """Return what comma-separated parameters ask for."""
-    return Asked(
+    return StreamFilter(
         kinds=list(words(kinds)),
         layers=list(words(layers)),
         place=place,
@@ -43,10 +43,10 @@ def from_text(
     )
 
 
-def filter_from(asked: Asked) -> Filter:
+def filter_from(asked: StreamFilter) -> Filter:
     """Return the filter of what was checked.
 
-    >>> filter_from(Asked(kinds=["observation"], storeys=[1, -1])).kinds
+    >>> filter_from(StreamFilter(kinds=["observation"], storeys=[1, -1])).kinds
     frozenset({'observations'})
     """
     return Filter(
@@ -58,7 +58,7 @@ def filter_from(asked: Asked) -> Filter:
     )
 
 
-def area_of(asked: Asked) -> BaseGeometry | None:
+def area_of(asked: StreamFilter) -> BaseGeometry | None:
     """Return where: what area and box have in common; ``None``: everywhere.
 
     Raises:

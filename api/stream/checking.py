@@ -2,12 +2,12 @@
 
 from api.finding import place_key
 from api.state import Services
-from api.stream.asked import Asked, area_of, filter_from
+from api.stream.asked import StreamFilter, area_of, filter_from
 from api.stream.filter import Filter
 from api.view import present
 
 
-def checked(here: Services, asked: Asked) -> Asked:
+def checked(here: Services, asked: StreamFilter) -> StreamFilter:
     """Return the same with the key of the place; looks into the store for places named otherwise than by their code.
 
     Raises:
@@ -21,6 +21,6 @@ def checked(here: Services, asked: Asked) -> Asked:
     return asked.model_copy(update={"place": place_key(present(here), asked.place)})
 
 
-def filter_of(here: Services, asked: Asked) -> Filter:
+def filter_of(here: Services, asked: StreamFilter) -> Filter:
     """Return the filter; raises what :func:`checked` raises."""
     return filter_from(checked(here, asked))

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api.hub import Hub, Resync
 from api.problems import members
 from api.state import Services
-from api.stream.asked import Asked
+from api.stream.asked import StreamFilter
 from api.stream.checking import filter_of
 from api.stream.chunk import frame
 from api.stream.filter import Filter
@@ -44,7 +44,7 @@ def _reason(told: Resync) -> bytes:
     return orjson.dumps({"seq": told.seq, "why": told.why})
 
 
-class Subscribe(Asked):
+class Subscribe(StreamFilter):
     """What a client of the WebSocket wants from now on."""
 
     after: int | None = None

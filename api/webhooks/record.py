@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from api.stream.asked import Asked, filter_from
+from api.stream.asked import StreamFilter, filter_from
 from api.stream.filter import Filter, plate_key
 from api.stream.told import Told
 from gis.errors import BadInput, Forbidden
@@ -22,7 +22,7 @@ class Subscription:
     """A subscription.
 
     Attributes:
-        asked: The filter, as :class:`api.stream.asked.Asked` holds it.
+        asked: The filter, as :class:`api.stream.asked.StreamFilter` holds it.
         target: What a surveillance task watches: ``vehicle``, ``device`` or ``zone``; ``None``: an ordinary one.
         values: Number plates or numbers of devices it watches.
         starts_at: What happened earlier is not told; ``None``: from ``start`` on.
@@ -52,7 +52,7 @@ class Subscription:
     @property
     def filter(self) -> Filter:
         """What it wants, but for the time."""
-        wanted = replace(filter_from(Asked.model_validate(self.asked)), community=self.community)
+        wanted = replace(filter_from(StreamFilter.model_validate(self.asked)), community=self.community)
         if self.target == "vehicle":
             return replace(wanted, plates=frozenset(plate_key(value) for value in self.values))
         return replace(wanted, devices=frozenset(self.values)) if self.target == "device" else wanted
@@ -118,14 +118,14 @@ def subscription_of(record: Feature) -> Subscription:
     )
 
 
-def check_target(target: str, values: tuple[str, ...], asked: Asked) -> None:
+def check_target(target: str, values: tuple[str, ...], asked: StreamFilter) -> None:
     """Refuse what may not, or cannot, be watched.
 
     Raises:
         Forbidden: ``subscription.persons``.
         BadInput: ``subscription.target``, ``subscription.no_zone``.
 
-    >>> check_target("face", ("王",), Asked())
+    >>> check_target("face", ("王",), StreamFilter())
     Traceback (most recent call last):
         ...
     gis.errors.Forbidden: subscription.persons: Persons are not watched, neither by face nor by category. ...

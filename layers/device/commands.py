@@ -43,7 +43,7 @@ _UNDONE_BY = {
 }
 
 
-class Reply(BaseModel):
+class CommandAnswer(BaseModel):
     """How a command went."""
 
     state: Answer

@@ -6,7 +6,7 @@ from typing import Any
 
 from gis.local import bearing_deg
 from layers.device.types import DeviceType
-from layers.linkage.rules import CommandAction, IncidentAction, NotifyAction, Rule, Where
+from layers.linkage.rules import CommandAction, IncidentAction, NotifyAction, Reach, Rule
 from layers.linkage.scope import Cause, Surroundings
 from twin.feature import Feature
 
@@ -78,7 +78,7 @@ def _tells(action: CommandAction, cause: Cause, around: Surroundings, types: Map
     return [Tell(device, action.name, action.arguments) for device, _ in found]
 
 
-def _opens(where: Where, cause: Cause, around: Surroundings, types: Mapping[str, DeviceType]) -> list[Open]:
+def _opens(where: Reach, cause: Cause, around: Surroundings, types: Mapping[str, DeviceType]) -> list[Open]:
     def films(device: Feature) -> bool:
         kind = types[device.attributes["device_type"]]
         return kind.name == _BOUNDARY or (kind.family.name in CAMERAS and kind.name.startswith("camera_"))

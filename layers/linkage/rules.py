@@ -144,7 +144,7 @@ class Trigger(_OneOf):
         return [("signal", self.signal)] if self.signal is not None else []
 
 
-class Where(_Model):
+class Reach(_Model):
     """Which devices are meant; what is said is joined by *and*.
 
     Attributes:
@@ -163,7 +163,7 @@ class Where(_Model):
     nearest: int | None = Field(default=None, ge=1, le=100)
 
     @model_validator(mode="after")
-    def _bounded(self) -> "Where":
+    def _bounded(self) -> "Reach":
         if self.same is None and self.storeys is None and self.within_m is None and self.polygon is None:
             raise ValueError("say same, storeys, within_m or polygon: a rule without a place reaches everything")
         return self
@@ -182,7 +182,7 @@ class CommandAction(_Model):
     """Tell devices to do something; of some types only when named."""
 
     name: str
-    where: Where
+    where: Reach
     types: tuple[str, ...] = ()
     arguments: Mapping[str, Any] = Field(default_factory=dict)
 
@@ -190,7 +190,7 @@ class CommandAction(_Model):
 class CameraAction(_Model):
     """Open the pictures of cameras on the operator's screen."""
 
-    where: Where
+    where: Reach
 
 
 class NotifyAction(_Model):

@@ -13,7 +13,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from gis.local import metres_from
-from layers.linkage.rules import Where
+from layers.linkage.rules import Reach
 from twin.feature import Feature
 from twin.spacecode import building_of
 
@@ -87,7 +87,7 @@ class Surroundings:
         return other
 
     def reached(
-        self, where: Where, cause: Cause, fits: Callable[[Feature], bool]
+        self, where: Reach, cause: Cause, fits: Callable[[Feature], bool]
     ) -> list[tuple[Feature, float | None]]:
         """Return the devices a rule reaches and their distance in metres, nearest first.
 
@@ -112,7 +112,7 @@ class Surroundings:
             chosen = [] if area is None else _within(chosen, area)
         return chosen[: where.nearest]
 
-    def _candidates(self, where: Where, cause: Cause) -> Sequence[Feature]:
+    def _candidates(self, where: Reach, cause: Cause) -> Sequence[Feature]:
         if where.same == "device":
             device = self.devices.get(cause.device or "")
             return [] if device is None else [device]
@@ -161,7 +161,7 @@ def _near(distance_m: float | None, radius_m: float) -> bool:
     return distance_m is not None and distance_m <= radius_m
 
 
-def _inside(where: Where, cause: Cause, device: Feature) -> bool:
+def _inside(where: Reach, cause: Cause, device: Feature) -> bool:
     """Tell whether a device stands in the part of the building that is meant."""
     if where.same == "place":
         return device.place is not None and f"{device.place}-".startswith(f"{cause.place}-")

@@ -3,11 +3,11 @@
 from pydantic import Field, ValidationError
 
 from gis.errors import BadInput
-from layers.device.commands import Reply
+from layers.device.commands import CommandAnswer
 from layers.sources.payload import parse
 
 
-class Answered(Reply):
+class Answered(CommandAnswer):
     """How a command went, and which; ``id`` is the one the command came with."""
 
     id: str = Field(min_length=1, max_length=300)

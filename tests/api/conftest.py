@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,7 @@ from api.jobs import Jobs
 from api.patience import PatientProtocol
 from layers.catalogue import load_catalogue
 from layers.device.types import load_device_types
+from tests.api.described import judge
 from twin.declaration import Catalogue
 from twin.embedded import EmbeddedStore
 from twin.store import Store
@@ -30,7 +32,8 @@ class Service:
         self.spool = spool
         self.app = app
         self.url = url
-        self.client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        told = {"response": [partial(judge, app)]}
+        self.client = httpx.Client(base_url=url, timeout=30, trust_env=False, event_hooks=told)
 
     def put(self, *features):
         return self.store.write(lambda tx: [tx.put(feature) for feature in features]).result()

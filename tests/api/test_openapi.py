@@ -3,10 +3,12 @@
 import re
 
 import pytest
+import schemathesis
 
 from api.description import operations, worked_examples
 from api.gateway.gate import GatewayOptions
 from api.live import LiveOptions
+from tests.api.described import Description
 from tests.api.everything import example_of, furnish
 from tests.api.test_schemathesis import token_of_an_administrator
 
@@ -44,6 +46,47 @@ def test_every_fault_is_the_same_problem_document(described):
     fault = described["components"]["responses"]["NotFound"]["content"]["application/problem+json"]["schema"]
     assert fault == {"$ref": "#/components/schemas/Problem"}
     assert "HTTPValidationError" not in str(described)
+
+
+def test_the_description_is_valid_openapi(described):
+    schemathesis.openapi.from_dict(described).validate()
+
+
+def test_every_json_answer_has_a_type_with_a_name(described):
+    bare = {
+        one["operationId"]
+        for _, _, one in operations(described)
+        for kind, content in contents(one)
+        if kind.endswith("json") and not any("$ref" in part for part in alternatives(content["schema"]))
+        and content["schema"].get("format") != "binary"
+    }  # fmt: skip
+    assert bare == {"sensorthings_create_many"}, "a list of links is all it answers"
+
+
+def contents(operation):
+    for status, answer in operation["responses"].items():
+        if status.startswith("2"):
+            yield from answer.get("content", {}).items()
+
+
+def alternatives(schema):
+    return schema.get("anyOf", [schema])
+
+
+def test_every_type_bears_a_plain_name_says_what_it_is_and_has_members(described):
+    for name, schema in described["components"]["schemas"].items():
+        assert re.fullmatch(r"[A-Z][A-Za-z0-9]{2,27}", name)
+        assert schema["description"], name
+        assert schema["properties"] or schema["additionalProperties"], name
+
+
+def test_no_member_of_an_answer_goes_unnamed(described):
+    judge = Description(described)
+    told = {"status": "ok", "seq": 1}
+    schema = {"$ref": "#/components/schemas/Ready"}
+    assert judge.fault("", schema, told) is None
+    assert "more" in judge.fault("", schema, {**told, "more": 1})
+    assert "seq" in judge.fault("", schema, {"status": "ok"})
 
 
 def test_every_operation_that_can_be_told_something_has_an_example_and_no_example_is_of_nothing(described):

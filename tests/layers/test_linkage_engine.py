@@ -8,7 +8,7 @@ import shapely
 
 from gis.errors import BadInput, Conflict, NotFound
 from layers.device.commands import Order
-from layers.linkage.rules import Where, parse_rule
+from layers.linkage.rules import Reach, parse_rule
 from layers.linkage.scope import Cause, Surroundings
 from tests.layers.linkage_world import HOUSE, NOON, ROOM, Community, M, device
 
@@ -264,7 +264,7 @@ def test_a_spatial_condition_reaches_what_it_names_and_nothing_else(community, w
     }
     area = shapely.box(120 - 500 * M, 29.99, 120 + 500 * M, 30.01)
     around = Surroundings(devices, lambda position: area if area.contains(shapely.Point(position)) else None)
-    found = {one.id for one, _ in around.reached(Where(**where), cause(**AT_FIRE), lambda _device: True)}
+    found = {one.id for one, _ in around.reached(Reach(**where), cause(**AT_FIRE), lambda _device: True)}
     assert some <= found
     assert not none & found
 
@@ -282,7 +282,7 @@ def test_a_spatial_condition_reaches_what_it_names_and_nothing_else(community, w
 )
 def test_a_cause_without_place_or_position_reaches_nothing(community, where):
     around = Surroundings(community.registry.devices())
-    assert around.reached(Where(**where), cause(), lambda _device: True) == []
+    assert around.reached(Reach(**where), cause(), lambda _device: True) == []
 
 
 # --- the rule book ---------------------------------------------------------------------------------------------------
