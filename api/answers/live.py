@@ -13,6 +13,7 @@ class ObservationReceipt(TypedDict):
 
     accepted: Annotated[int, Field(description="Observations now in the log.")]
     duplicates: Annotated[int, Field(description="Observations that were there already.")]
+    unchanged: Annotated[int, Field(description="Observations that say nothing new, where only exceptions are kept.")]
     rejected: list[RejectedItem]
     seq: Annotated[int, Field(description="Number in the event log of the newest one appended; 0 when none.")]
 
@@ -35,6 +36,7 @@ class ObservationFileReceipt(TypedDict):
 
     accepted: int
     duplicates: int
+    unchanged: Annotated[int, Field(description="Observations that say nothing new, where only exceptions are kept.")]
     rejected_count: int
     rejected: Annotated[list[RejectedRow], Field(description="The first of them.")]
     seq: Annotated[int, Field(description="Number in the event log of the newest one appended; 0 when none.")]
@@ -93,6 +95,7 @@ class BrokerState(TypedDict):
     acknowledged: int
     accepted: Annotated[int, Field(description="Observations.")]
     duplicates: int
+    unchanged: Annotated[int, Field(description="Observations that say nothing new, where only exceptions are kept.")]
     rejected: int
     rejected_untold: Annotated[int, Field(description="Rejected ones that the log does not hold.")]
 
