@@ -35,6 +35,7 @@ _HEADERS: Mapping[int, Document] = {
     429: {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}},
 }
 _ALWAYS = (401, 403, 429, 503)
+_END = re.compile(r"\.(?: |$)")
 _ATTRIBUTE = re.compile(r"^(\w+): (.+(?:\n +.+)*)", re.MULTILINE)
 _WORDS = (
     (re.compile(r":\w+:`~?(?:\w+\.)*(\w+)`"), r"`\1`"),
@@ -49,8 +50,13 @@ def operation_name(route: APIRoute) -> str:
 
 
 def raw_body(*media_types: str, kind: str = "object") -> Document:
-    """Return how a route describes a body that it reads itself; ``kind`` is ``object``, ``array`` or ``string``."""
-    schema = {"type": kind, **({"items": {"type": "object"}} if kind == "array" else {})}
+    """Return how a route describes a body that it reads itself; ``kind`` is ``object``, ``array`` or ``binary``."""
+    schemas_of = {
+        "object": {"type": "object"},
+        "array": {"type": "array", "items": {"type": "object"}},
+        "binary": {"type": "string", "format": "binary"},
+    }
+    schema = schemas_of[kind]
     return {"requestBody": {"required": True, "content": {one: {"schema": schema} for one in media_types}}}
 
 
@@ -79,6 +85,8 @@ def complete(document: Document) -> Document:
     shared["responses"] = {_name(status): _fault(status) for status in TITLES}
     examples = worked_examples()
     for path, method, operation in operations(document):
+        _summarise(operation)
+        _tell_parameters(path, operation)
         _declare_faults(path, method, operation)
         _illustrate(operation, examples.get(operation["operationId"], {}))
     return document
@@ -122,6 +130,32 @@ def _tell_members(schema: Document) -> None:
     schema["description"] = about
     for name, said in _ATTRIBUTE.findall(textwrap.dedent(attributes)):
         schema["properties"].get(name, {}).setdefault("description", " ".join(said.split()))
+    for name, member in schema.get("properties", {}).items():
+        if "$ref" not in member and name in known_words()["members"]:
+            member.setdefault("description", known_words()["members"][name])
+
+
+def _summarise(operation: Document) -> None:
+    """Let the first sentence of what is told of an operation be its summary."""
+    told = operation["description"] = _in_json(operation["description"])
+    operation["summary"] = _END.split(" ".join(told.split()), 1)[0]
+
+
+def _tell_parameters(path: str, operation: Document) -> None:
+    words = known_words()["parameters"]
+    for parameter in operation.get("parameters", ()):
+        name = parameter["name"]
+        stands = re.search(rf"[^/]+/[^/]*\{{{name}(:path)?\}}\)?", path)
+        told = words.get(name if stands is None else stands[0])
+        if told is not None:
+            parameter.setdefault("description", told)
+
+
+@cache
+def known_words() -> Mapping[str, Mapping[str, str]]:
+    """Return what ``parameters`` and ``members`` are, where nothing else is said of them."""
+    found: Mapping[str, Mapping[str, str]] = yaml.safe_load((files("api") / "described.yaml").read_text("utf-8"))
+    return found
 
 
 def _in_json(text: str) -> str:

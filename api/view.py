@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from fastapi import Query as Parameter
 
+from api.answers.common import DateTime
 from api.parameters import moment
 from api.state import Here, Services
 from twin.feature import Feature
@@ -42,8 +43,10 @@ class View:
 
 def view(
     here: Here,
-    at: Annotated[str | None, Parameter(description="As it was at this moment (RFC 3339).")] = None,
-    known_at: Annotated[str | None, Parameter(description="As the twin knew it at this moment (RFC 3339).")] = None,
+    at: Annotated[DateTime | None, Parameter(description="As it was at this moment (RFC 3339).")] = None,
+    known_at: Annotated[
+        DateTime | None, Parameter(description="As the twin knew it at this moment (RFC 3339).")
+    ] = None,
 ) -> View:
     """Return the view that the parameters ``at`` and ``known_at`` ask for."""
     return View(here, moment(at, "at"), moment(known_at, "known_at"))

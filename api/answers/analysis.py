@@ -14,9 +14,9 @@ class AggregateGroup(TypedDict):
     key: Annotated[str, Field(description="Code of the place, or H3 cell.")]
     count: int | None
     value: Annotated[float | None, Field(description="Sum of the field asked for.")]
-    mean: float | None
-    low: float | None
-    high: float | None
+    mean: Annotated[float | None, Field(description="Of the field, in its unit.")]
+    low: Annotated[float | None, Field(description="Least value of the field.")]
+    high: Annotated[float | None, Field(description="Greatest value of the field.")]
     geometry: NotRequired[Annotated[Geometry, Field(description="Of an H3 cell.")]]
 
 
@@ -89,7 +89,7 @@ class HotSpotFigures(TypedDict):
     """How hot a cell is."""
 
     cell: Annotated[str, Field(description="H3 cell.")]
-    value: float
+    value: Annotated[float, Field(description="Things in the cell, or alarms raised.")]
     z: Annotated[float, Field(description="Getis-Ord Gi*: hot above 1.96, cold below -1.96 (95 %).")]
     p: Annotated[float, Field(ge=0, le=1, description="Probability of this by chance, 0 to 1.")]
 

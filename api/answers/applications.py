@@ -6,12 +6,15 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from api.answers.common import DateTime, Text
+from api.gateway.families import SCOPES
+
+ScopeName = Annotated[str, Field(json_schema_extra={"enum": list(SCOPES)})]
 
 
 class Scope(TypedDict):
     """What an application may do."""
 
-    name: str
+    name: ScopeName
     title: Text
 
 
@@ -38,7 +41,7 @@ class Application(AppliedApplication):
     owner: str
     contact: str | None
     purpose: str | None
-    scopes: list[str]
+    scopes: list[ScopeName]
     allow: Annotated[list[str], Field(description="Addresses it may call from (CIDR); none: any.")]
     deny: Annotated[list[str], Field(description="Addresses it may not call from (CIDR).")]
     per_second: Annotated[int | None, Field(description="Calls a second; null: no limit.")]

@@ -48,9 +48,9 @@ class SeriesPoint(TypedDict):
     time: Annotated[DateTime, Field(description="Of the reading, or when the step begins.")]
     value: NotRequired[Annotated[Reading, Field(description="Of raw readings.")]]
     count: NotRequired[Annotated[int, Field(description="Readings of the step.")]]
-    mean: NotRequired[float | None]
-    low: NotRequired[float | None]
-    high: NotRequired[float | None]
+    mean: NotRequired[Annotated[float | None, Field(description="In the unit of the series.")]]
+    low: NotRequired[Annotated[float | None, Field(description="Least reading of the step.")]]
+    high: NotRequired[Annotated[float | None, Field(description="Greatest reading of the step.")]]
     last: NotRequired[Annotated[Reading, Field(description="Newest reading of the step.")]]
 
 
@@ -70,7 +70,7 @@ class LatestValue(TypedDict):
 
     device: str
     property: str
-    value: Reading
+    value: Annotated[Reading, Field(description="In the unit of the property.")]
     time: DateTime
     age_s: Annotated[float, Field(description="Seconds since the reading.")]
 

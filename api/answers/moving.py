@@ -16,7 +16,7 @@ class ReportedPosition(TypedDict):
     storey: Storey | None
     height_m: HeightM | None
     heading_deg: BearingDeg | None
-    speed_m_per_s: float | None
+    speed_m_per_s: Annotated[float | None, Field(description="Metres a second.")]
     accuracy_m: LengthM | None
     at: DateTime
 

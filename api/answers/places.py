@@ -90,7 +90,7 @@ class Descent(TypedDict):
 class ShownReading(TypedDict):
     """The newest reading of a property; title and unit where the device's type knows the property."""
 
-    value: Reading
+    value: Annotated[Reading, Field(description="In the unit of the property.")]
     time: DateTime
     title: NotRequired[Text]
     unit: NotRequired[Annotated[str | None, Field(description="UCUM code.")]]
@@ -120,7 +120,7 @@ class Population(TypedDict):
     """How many live in a place; null where the group is too small to hide its members."""
 
     households: int | None
-    persons: float | None
+    persons: Annotated[float | None, Field(description="Persons.")]
     suppressed: bool
 
 
@@ -228,5 +228,5 @@ class HealthScores(TypedDict):
     """The buildings with their scores, the worst first."""
 
     buildings: int
-    mean: float | None
+    mean: Annotated[float | None, Field(description="Mean score, 0 to 100.")]
     scores: list[HealthScore]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from api.alarms import alarm_messages
 from api.answers import tells
 from api.answers.alarms import Alarm, AlarmPage, AlarmSummary
+from api.answers.common import DateTime
 from api.finding import place_key
 from api.parameters import integers, words, zoned
 from api.state import Here
@@ -58,8 +59,8 @@ def alarms(
     place: _Place = None,
     device: str | None = None,
     acknowledged: bool | None = None,  # noqa: FBT001 - a request parameter
-    since: Annotated[str | None, Parameter(description="Raised at or after this moment.")] = None,
-    until: Annotated[str | None, Parameter(description="Raised before this moment.")] = None,
+    since: Annotated[DateTime | None, Parameter(description="Raised at or after this moment.")] = None,
+    until: Annotated[DateTime | None, Parameter(description="Raised before this moment.")] = None,
     limit: _Limit = 1000,
     cursor: str | None = None,
 ) -> dict[str, Any]:

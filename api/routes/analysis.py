@@ -16,6 +16,7 @@ from api.analysis.walks import position_of
 from api.answers import tells
 from api.answers.alarms import AlarmStatistics
 from api.answers.analysis import Density, HotSpots, WhoIsInside
+from api.answers.common import DateTime
 from api.finding import place_key
 from api.parameters import area_of, pairs, zoned
 from api.routes.query import Filters, Within
@@ -34,8 +35,8 @@ _PAGE = 10_000
 _FORTNIGHT = timedelta(days=14)
 
 Layer = Annotated[str, Parameter(description="Layer whose features are counted.", examples=["device"])]
-From = Annotated[str | None, Parameter(alias="from", description="From this moment on (RFC 3339).")]
-To = Annotated[str | None, Parameter(alias="to", description="Before this moment (RFC 3339); now when left out.")]
+From = Annotated[DateTime | None, Parameter(alias="from", description="From this moment on (RFC 3339).")]
+To = Annotated[DateTime | None, Parameter(alias="to", description="Before this moment (RFC 3339); now when left out.")]
 Zone = Annotated[str, Parameter(description="Time zone of days and hours.")]
 
 
@@ -119,8 +120,8 @@ def alarm_statistics(
     by: Annotated[By, Parameter(description="What alarms are grouped by; the most frequent come first.")] = "type",
     start: From = None,
     end: To = None,
-    compare_from: Annotated[str | None, Parameter(description="Beginning of an earlier time to compare with.")] = None,
-    compare_to: Annotated[str | None, Parameter(description="End of that time.")] = None,
+    compare_from: Annotated[DateTime | None, Parameter(description="Begin of an earlier time to compare with.")] = None,
+    compare_to: Annotated[DateTime | None, Parameter(description="End of that time.")] = None,
     within: Within = None,
     timezone: Zone = "Asia/Shanghai",
 ) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from api.state import Here
 from gis.errors import BadInput
 
 router = APIRouter(tags=["applications"])
+_Scope = Annotated[str, Field(json_schema_extra={"enum": list(SCOPES)})]
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -44,7 +45,7 @@ class ApplicationRequest(BaseModel):
     owner: str = Field(min_length=1, max_length=100, description="Who runs it.")
     contact: str | None = Field(None, max_length=200, description="Whom to ask; nobody else sees it.")
     purpose: str | None = Field(None, max_length=1000)
-    scopes: list[str] = Field(min_length=1, max_length=len(SCOPES), description=f"Of {', '.join(SCOPES)}.")
+    scopes: list[_Scope] = Field(min_length=1, max_length=len(SCOPES))
 
 
 class ApplicationChange(BaseModel):
@@ -56,7 +57,7 @@ class ApplicationChange(BaseModel):
     owner: str | None = Field(None, min_length=1, max_length=100)
     contact: str | None = Field(None, max_length=200)
     purpose: str | None = Field(None, max_length=1000)
-    scopes: list[str] | None = Field(None, min_length=1, max_length=len(SCOPES))
+    scopes: list[_Scope] | None = Field(None, min_length=1, max_length=len(SCOPES))
     allow: list[str] | None = Field(None, max_length=100, description="Addresses it may call from (CIDR); none: any.")
     deny: list[str] | None = Field(None, max_length=100, description="Addresses it may not call from (CIDR).")
     per_second: int | None = Field(None, ge=1, le=100_000, description="Calls a second; null: no limit.")

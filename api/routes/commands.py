@@ -3,12 +3,13 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from fastapi import Query as Parameter
 from pydantic import BaseModel, Field
 
 from api.answers import tells
 from api.answers.devices import Command, Commands, DeviceCommands
+from api.bodies import Signature, Signer
 from api.bounded import BoundedRoute
 from api.parameters import words
 from api.state import Here, Services
@@ -17,13 +18,6 @@ from layers.device.commands import CommandAnswer, Order, State
 from twin.feature import Feature
 
 router = APIRouter(tags=["linkage"], route_class=BoundedRoute)
-
-_Signer = Annotated[
-    str | None, Header(alias="X-Lifang-Device", description="Number of the device that signs the message.")
-]
-_Signature = Annotated[
-    str | None, Header(alias="X-Lifang-Signature", description="HMAC-SHA256 of the body by its secret, in hex.")
-]
 
 
 class CommandRequest(BaseModel):
@@ -44,7 +38,7 @@ async def ask(here: Here, number: str, wish: CommandRequest) -> dict[str, Any]:
 
 
 @router.get("/v1/devices/{number}/commands", responses=tells(DeviceCommands))
-async def fetch(here: Here, number: str, device: _Signer = None, signature: _Signature = None) -> dict[str, Any]:
+async def fetch(here: Here, number: str, device: Signer = None, signature: Signature = None) -> dict[str, Any]:
     """Hand a device the commands that wait for its answer; they are noted as sent.
 
     Where devices sign, the signature is over the device's number, because there is no body.
@@ -76,8 +70,8 @@ async def answer(
     request: Request,
     command: str,
     reply: CommandAnswer,
-    device: _Signer = None,
-    signature: _Signature = None,
+    device: Signer = None,
+    signature: Signature = None,
 ) -> dict[str, Any]:
     """Take a device's answer; the same answer again changes nothing, the opposite one is refused (409)."""
     only = await asyncio.to_thread(here.live.secrets.sender, device, signature, await request.body())

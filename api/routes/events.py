@@ -3,10 +3,11 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Request
+from fastapi import APIRouter, Body, Request
 
 from api.answers import tells
 from api.answers.alarms import EventsTaken, EventTaken
+from api.bodies import NewEvent, NewEvents, Signature, Signer, described_as
 from api.bounded import BoundedRoute
 from api.community_events import fault_of, state_of, take_event
 from api.state import Here, Services
@@ -16,6 +17,7 @@ from layers.sources.payload import listed
 
 router = APIRouter(tags=["live"], route_class=BoundedRoute)
 
+_SHAPE = described_as(NewEvent | list[NewEvent] | NewEvents)
 _EXAMPLE = {
     "events": [
         {
@@ -35,9 +37,9 @@ _EXAMPLE = {
 async def report(
     here: Here,
     request: Request,
-    events: Annotated[Any, Body(examples=[_EXAMPLE])],
-    device: Annotated[str | None, Header(alias="X-Lifang-Device", description="As for observations.")] = None,
-    signature: Annotated[str | None, Header(alias="X-Lifang-Signature", description="As for observations.")] = None,
+    events: Annotated[Any, _SHAPE, Body(examples=[_EXAMPLE])],
+    device: Signer = None,
+    signature: Signature = None,
 ) -> dict[str, Any]:
     """Report one event, a list of them, or `{"events": [...]}`; members in English or Chinese.
 

@@ -11,6 +11,7 @@ from fastapi import Query as Parameter
 
 from api.answers import incidents as answers
 from api.answers import sends, tells
+from api.answers.common import DateTime
 from api.bounded import BoundedRoute
 from api.description import raw_body
 from api.finding import place_key
@@ -58,8 +59,8 @@ _FOLLOWED = (
     *("reported_at", "accepted_at", "dispatched_at", "handling_at", "feedback_at", "closed_at"),
 )
 _DEFAULT_SPAN = timedelta(days=30)
-_Since = Annotated[str | None, Parameter(description="Reported at or after this moment (RFC 3339).")]
-_Until = Annotated[str | None, Parameter(description="Reported before it.")]
+_Since = Annotated[DateTime | None, Parameter(description="Reported at or after this moment (RFC 3339).")]
+_Until = Annotated[DateTime | None, Parameter(description="Reported before it.")]
 _Place = Annotated[str | None, Parameter(description="Space code: this place and everything in it.")]
 _Box = Annotated[str | None, Parameter(description="west,south,east,north in degrees.")]
 _Classes = Annotated[str | None, Parameter(alias="class", description="Classes, comma-separated.")]
@@ -133,7 +134,7 @@ def statistics(
     bbox: _Box = None,
     grid: str | None = None,
     step: Annotated[Stride, Parameter(description="Of the trend; days, weeks and months of China.")] = "day",
-    split: Annotated[str | None, Parameter(description="Compare what was before with what is after it.")] = None,
+    split: Annotated[DateTime | None, Parameter(description="Compare what was before with what is after it.")] = None,
 ) -> dict[str, Any]:
     """Return figures of the incidents reported in a time; the last 30 days when none is named (D 三(二)1.5))."""
     end = zoned(until, "until") or seen.at or seen.here.clock()
@@ -164,7 +165,7 @@ def _bounded(seen: View, question: Query) -> tuple[Feature, ...]:
 @router.get("/v1/incidents/results", responses=tells(answers.IncidentResults))
 def results(
     seen: Present,
-    since: Annotated[str, Parameter(description="Results known at or after this moment (RFC 3339).")],
+    since: Annotated[DateTime, Parameter(description="Results known at or after this moment (RFC 3339).")],
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
     cursor: str | None = None,
 ) -> dict[str, Any]:
@@ -178,7 +179,7 @@ def results(
 @router.post(
     "/v1/incidents/photos",
     status_code=201,
-    openapi_extra=raw_body("image/*", kind="string"),
+    openapi_extra=raw_body("image/*", kind="binary"),
     responses=tells(answers.Attachment, status=201),
 )
 async def photo(here: Here, request: Request) -> dict[str, str]:

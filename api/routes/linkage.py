@@ -33,7 +33,7 @@ class RuleDecision(BaseModel):
 class RuleDraft(RuleDecision):
     """A rule, as docs/linkage.md describes it."""
 
-    rule: dict[str, Any]
+    rule: dict[str, Any] = Field(description="A `Rule`; its id is that of the address.")
 
 
 class Spot(BaseModel):

@@ -8,18 +8,20 @@ from pydantic import BaseModel, Field
 
 from api.answers import sends, tells
 from api.answers.imports import ColumnMapping, MappingProfile, MappingProfiles, SavedProfile
+from api.bodies import described_as
 from api.importing import Importer
 from api.profiles import delete_profile, parse_profile, profiles, save_profile, saved_profile
 from api.state import Here
 from layers.columns import guess_columns
 from layers.mapping import SAMPLE, preview
-from layers.profiles import NAME, fitting
+from layers.profiles import NAME, Profile, fitting
 from layers.templates import template
 
 router = APIRouter(tags=["imports"])
 
 _EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Name = Annotated[str, Path(pattern=NAME)]
+_Given = Annotated[dict[str, Any], described_as(Profile)]
 
 
 class FileColumns(BaseModel):
@@ -52,7 +54,7 @@ def one_profile(here: Here, name: Name) -> dict[str, Any]:
 
 
 @router.put("/v1/mapping-profiles/{name}", responses=tells(SavedProfile))
-async def put_profile(here: Here, name: Name, given: dict[str, Any]) -> dict[str, Any]:
+async def put_profile(here: Here, name: Name, given: _Given) -> dict[str, Any]:
     """Save a profile; an older one of that name stays on record."""
     profile = parse_profile(given)
     layer = here.catalogue[profile.layer]

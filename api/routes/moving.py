@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import shapely
 from fastapi import APIRouter
@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from api.answers import moving as answers
 from api.answers import tells
+from api.answers.common import DateTime
 from api.audit import Asker, Purpose, record_read
 from api.finding import find_place
 from api.parameters import moment, numbers, polygon, words
@@ -72,8 +73,8 @@ def moving(
 def track(
     here: Here,
     device: str,
-    start: Annotated[str, Parameter(alias="from", description="From this moment on (RFC 3339).")],
-    end: Annotated[str | None, Parameter(alias="to", description="Before this moment; now when left out.")] = None,
+    start: Annotated[DateTime, Parameter(alias="from", description="From this moment on (RFC 3339).")],
+    end: Annotated[DateTime | None, Parameter(alias="to", description="Before this moment; now when left out.")] = None,
     tolerance_m: Annotated[float, Parameter(ge=0, le=1000, description="The line may differ so much.")] = 2.0,
     by: Asker = None,
     purpose: Purpose = None,
@@ -107,7 +108,7 @@ async def begin(here: Here, beginning: NewPatrol) -> dict[str, Any]:
 @router.get("/v1/patrols", responses=tells(answers.Patrols))
 def rounds(
     here: Here,
-    state: Annotated[str | None, Parameter(pattern="^(under_way|over)$")] = None,
+    state: Literal["under_way", "over"] | None = None,
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """Return the rounds, newest first."""

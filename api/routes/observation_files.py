@@ -30,13 +30,13 @@ _SUFFIXES = {
 @router.post(
     "/v1/observations/file",
     status_code=201,
-    openapi_extra=raw_body(*_SUFFIXES, kind="string"),
+    openapi_extra=raw_body(*_SUFFIXES, kind="binary"),
     responses=tells(ObservationFileReceipt, status=201),
 )
 async def observe_file(
     here: Here,
     request: Request,
-    content_type: Annotated[str, Header(description=f"One of {', '.join(_SUFFIXES)}.")],
+    content_type: Annotated[str, Header(include_in_schema=False)],
     zone: Annotated[str | None, Query(description="Of times without one: +08:00 or Asia/Shanghai.")] = None,
     source: Annotated[str | None, Query(max_length=100, description="Who sends it; unsaid, the file itself.")] = None,
     encoding: Annotated[str | None, Query(description="Of a CSV file; unsaid, found out.")] = None,

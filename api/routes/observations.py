@@ -5,11 +5,12 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, SkipValidation
 
 from api.answers import tells
 from api.answers.live import ObservationReceipt
+from api.bodies import Observation, Signature, Signer, described_as
 from api.bounded import BoundedRoute
 from api.state import Here
 from layers.ingest import Receipt
@@ -39,7 +40,7 @@ class ObservationBatch(BaseModel):
         }
     )
     # Each item is judged by the decoder, which tells what is wrong with it and lets the others in.
-    observations: list[Annotated[dict[str, Any], SkipValidation]]
+    observations: Annotated[list[Annotated[dict[str, Any], SkipValidation]], described_as(list[Observation])]
 
 
 @router.post("/v1/observations", status_code=201, responses=tells(ObservationReceipt, status=201))
@@ -47,12 +48,8 @@ async def observe(
     here: Here,
     request: Request,
     batch: ObservationBatch,
-    device: Annotated[
-        str | None, Header(alias="X-Lifang-Device", description="Number of the device that signs the message.")
-    ] = None,
-    signature: Annotated[
-        str | None, Header(alias="X-Lifang-Signature", description="HMAC-SHA256 of the body by its secret, in hex.")
-    ] = None,
+    device: Signer = None,
+    signature: Signature = None,
 ) -> dict[str, Any]:
     """Take a batch. The answer comes after the durable commit; sending the same batch again changes nothing.
 

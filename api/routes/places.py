@@ -37,7 +37,8 @@ def place(
     include: Annotated[
         str | None,
         Parameter(
-            description="Parts of the answer, by commas; all but history, facilities and incidents when left out."
+            description="Parts of the answer, by commas: address, divisions, geometry, ancestors, children, "
+            "identifiers, descent, records, population, alarms; and, only when named, facilities, incidents, history."
         ),
     ] = None,
 ) -> dict[str, Any]:

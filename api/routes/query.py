@@ -18,7 +18,7 @@ from api.ogc.documents import JSON_FG
 from api.parameters import box, fields, integers, numbers, pairs, position, words
 from api.question import FORMS, By, Form, Question, Sums, answer, asked, respond, summed
 from api.view import Present, Seen
-from twin.access import Aggregation
+from twin.access import GROUPINGS, Aggregation
 
 router = APIRouter(tags=["query"])
 
@@ -102,7 +102,7 @@ def ask(seen: Present, question: Question) -> Response:
 def aggregate(
     seen: Seen,
     layer: Annotated[str, Parameter(description="The layer to count.")],
-    by: Annotated[str, Parameter(description="community, grid, building, unit, storey or h3.")],
+    by: Annotated[str, Parameter(description="What it is counted by.", json_schema_extra={"enum": list(GROUPINGS)})],
     sum: Annotated[str | None, Parameter(description="Numeric field to sum.")] = None,  # noqa: A002
     resolution: Annotated[int, Parameter(description="H3 resolution for by=h3.")] = 11,
     within: Within = None,

@@ -13,6 +13,7 @@ from fastapi import Query as Parameter
 from fastapi.responses import JSONResponse
 
 from api.answers import tells
+from api.answers.common import DateTime
 from api.answers.live import LatestValues, ReadingSeries
 from api.finding import find_place
 from api.parameters import zoned
@@ -36,11 +37,11 @@ def series(
     here: Here,
     device: Annotated[str, Parameter(max_length=200)],
     observed: Annotated[str, Parameter(alias="property", max_length=200)],
-    start: Annotated[str | None, Parameter(alias="from", description="From this moment on; the last day.")] = None,
-    end: Annotated[str | None, Parameter(alias="to", description="Before this moment; now when left out.")] = None,
+    start: Annotated[DateTime | None, Parameter(alias="from", description="From this moment on; the last day.")] = None,
+    end: Annotated[DateTime | None, Parameter(alias="to", description="Before this moment; now when left out.")] = None,
     rollup: Annotated[Rollup, Parameter(description="raw readings, or one point a minute, hour or day.")] = "raw",
     timezone: Annotated[str, Parameter(description="Whose days.")] = "Asia/Shanghai",
-    known_at: Annotated[str | None, Parameter(description="As the twin knew it at this moment.")] = None,
+    known_at: Annotated[DateTime | None, Parameter(description="As the twin knew it at this moment.")] = None,
     limit: Annotated[int, Parameter(ge=1, le=MOST)] = 1000,
     format: Annotated[Literal["json", "csv"], Parameter()] = "json",  # noqa: A002 - its name on the wire
 ) -> Response:

@@ -15,7 +15,7 @@ from api.state import Here, Services
 from api.stream.asked import StreamFilter
 from api.stream.checking import checked
 from api.webhooks.desk import new_id
-from api.webhooks.record import Subscription, check_target
+from api.webhooks.record import TARGETS, Subscription, check_target
 from api.webhooks.sender import check_url
 from gis.errors import BadInput
 from twin.feature import Feature
@@ -32,7 +32,7 @@ class NewTarget(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    type: str = Field(max_length=40, description="vehicle, device or zone; never a person.")
+    type: str = Field(max_length=40, description="Never a person.", json_schema_extra={"enum": list(TARGETS)})
     values: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default_factory=list, max_length=1000)
 
 

@@ -126,6 +126,8 @@ def example_of(town, operation):
         form = {"application/json": "json", "application/x-www-form-urlencoded": "data"}.get(media_type, "content")
         if "example" in content:
             given["body"] = {form: real(town, content["example"])}
+        if form == "content" and "*" not in media_type:
+            given["header"].setdefault("Content-Type", media_type)
     return given
 
 

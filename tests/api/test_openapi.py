@@ -96,6 +96,24 @@ def test_every_operation_that_can_be_told_something_has_an_example_and_no_exampl
     assert set(worked_examples()) == asking - {"incidents_photo"}
 
 
+def test_every_example_is_of_the_type_that_its_body_has(described):
+    judge = Description(described)
+    for _, _, one in operations(described):
+        content = one.get("requestBody", {}).get("content", {}).get("application/json")
+        if content is not None:
+            assert judge.fault(one["operationId"], content["schema"], content["example"]) is None, one["operationId"]
+
+
+def test_every_parameter_and_every_number_says_what_it_is(described):
+    for path, method, one in operations(described):
+        for parameter in one.get("parameters", ()):
+            assert parameter.get("description"), (method, path, parameter["name"])
+    for name, schema in described["components"]["schemas"].items():
+        for member, about in schema.get("properties", {}).items():
+            numbers = [part for part in alternatives(about) if part.get("type") == "number"]
+            assert all(part.get("description") or about.get("description") for part in numbers), (name, member)
+
+
 NOT_SENT = {
     "incidents_photo": "an image is no text",
     "imports_send": "a file is no text; tests of imports send some",
