@@ -75,6 +75,32 @@ class FeaturePage(FeatureCollection):
     next: Next
 
 
+class ValidInterval(TypedDict):
+    """When a feature holds."""
+
+    interval: Annotated[list[str], Field(min_length=2, max_length=2, description="From, until; .. is open.")]
+
+
+class FeatureFg(Feature):
+    """A JSON-FG feature: GeoJSON, and beside it what GeoJSON cannot say."""
+
+    featureType: Annotated[str, Field(description="Layer.")]
+    time: ValidInterval
+    place: Annotated[dict[str, Any] | None, Field(description="With heights; null where `geometry` says all.")]
+    coordRefSys: NotRequired[Annotated[str | list[str], Field(description="Of `place`.")]]
+
+
+class FeaturePageFg(TypedDict):
+    """A page of the features that meet a question, as JSON-FG."""
+
+    type: Literal["FeatureCollection"]
+    conformsTo: list[str]
+    features: list[FeatureFg]
+    matched: Annotated[int, Field(description="How many there are on all pages.")]
+    returned: int
+    next: Next
+
+
 @with_config(ConfigDict(extra="allow"))
 class Rejection(TypedDict):
     """Why something was not taken; further members tell more."""

@@ -57,6 +57,8 @@ class Incident(_Class):
     handler: str | None
     handling_at: DateTime | None
     feedback_at: DateTime | None
+    overdue: Annotated[Step | None, Field(description="The step that did not come in its time, until one comes.")]
+    overdue_at: Annotated[DateTime | None, Field(description="When its time was over.")]
     closed_at: DateTime | None
     department: Annotated[str | None, Field(description="Who it was escalated to.")]
     escalations: int

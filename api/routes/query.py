@@ -11,7 +11,7 @@ from fastapi import Query as Parameter
 from api import geojson
 from api.answers import tells
 from api.answers.analysis import Aggregate
-from api.answers.common import FeaturePage
+from api.answers.common import FeaturePage, FeaturePageFg
 from api.exporting import form_named
 from api.finding import place_key
 from api.ogc.documents import JSON_FG
@@ -29,7 +29,7 @@ Filters = Annotated[list[str], Parameter(description="field:value, repeatable; a
 
 _FLAT = [form_named(name).media_type.partition(";")[0] for name in FORMS if "json" not in name]
 _ANSWER = tells(FeaturePage, media_type=geojson.MEDIA_TYPE, beside=_FLAT)
-_ANSWER[200]["content"][JSON_FG] = _ANSWER[200]["content"][geojson.MEDIA_TYPE]
+_ANSWER[200]["content"] |= tells(FeaturePageFg, media_type=JSON_FG)[200]["content"]
 
 
 @router.get("/v1/query", response_class=Response, responses=_ANSWER)
@@ -113,7 +113,7 @@ def aggregate(
     return _told(seen.here.access.aggregate(question, by, total=sum, resolution=resolution), by)
 
 
-@router.post("/v1/aggregate")
+@router.post("/v1/aggregate", responses=tells(Aggregate))
 def sum_up(seen: Present, sums: Sums) -> dict[str, Any]:
     """Return the same as GET for a question as a document: of what lies in an area, at a height, near a position."""
     return _told(summed(seen, sums), sums.by)

@@ -31,7 +31,7 @@ class Description:
                 schema = contents[kind]["schema"]
                 if schema.get("format") != "binary":
                     response.read()
-                    fault = self.fault(f"{name} {response.status_code}", schema, response.json())
+                    fault = self.fault(f"{name} {response.status_code} {kind}", schema, response.json())
                     assert fault is None, f"{name}: {fault}"
                 return
 
