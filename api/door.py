@@ -54,7 +54,7 @@ class Door:
         self._closed = True
         with suppress(Lost):
             ask(self.address, "", ())  # so that who listens looks up
-        self._thread.join()
+        self._thread.join(timeout=5)
         self._listener.close()
         remove(self.address)
 

@@ -70,6 +70,7 @@ class Jobs:
         self._worker: threading.Thread | None = None
         self._door: Door | None = None
         self._promised: set[Future[None]] = set()
+        self._complaint = ""
 
     def works(self) -> bool:
         """Tell whether this process works on the uploads; it does as soon as no other does and there are any."""
@@ -80,7 +81,9 @@ class Jobs:
         except Unavailable as error:
             if error.code == "import.elsewhere":
                 return False
-            _log.warning("uploads: %s", error)
+            if error.code != self._complaint:  # asked every second, told once
+                self._complaint = error.code
+                _log.warning("uploads: %s", error)
         return True
 
     def spool(self) -> Spool:
