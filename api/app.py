@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
@@ -21,7 +22,7 @@ from api.jobs import Jobs
 from api.keeping import Keeping
 from api.lease import Lease, while_leading
 from api.live import LiveOptions, live_part
-from api.ogc import catalogue_routes, edit_routes, tile_routes
+from api.ogc import catalogue_routes, edit_routes, item_routes, tile_routes
 from api.ogc import routes as ogc
 from api.ogc.catalogue import Publisher
 from api.ogc.extents import Extents
@@ -77,6 +78,9 @@ _ABOUT = """Places, devices, alarms and people of a community, keyed by building
 Geometry is CRS84 (longitude, latitude in degrees); heights are metres; times are RFC 3339 with a zone.
 For QGIS, GDAL and other clients of OGC API Features: `/ogc`, described at `/ogc/api?f=html`."""
 
+_THREADS = 40
+"""So many questions wait for the store at once; asyncio itself would have six threads on two cores."""
+
 
 def create_app(  # noqa: PLR0913 - the factory takes every collaborator
     store: Store,
@@ -127,6 +131,7 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "asking"))
         await entrance.refresh()
         running = [asyncio.create_task(part.run()) for part in (hub, entrance, uploads)]
         running += [
@@ -217,6 +222,7 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         linkage,
     ):
         app.include_router(module.router)
+    app.router.routes[:0] = item_routes.ROUTES  # routes are tried in turn
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:

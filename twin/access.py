@@ -1,5 +1,6 @@
 """Permission, masking and counting, below every face: what the API cannot read here, no face can show."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,10 +10,11 @@ import h3
 
 from gis.errors import BadInput, Forbidden
 from twin.declaration import Catalogue, Layer
-from twin.feature import Feature
+from twin.feature import JSON, Feature
 from twin.filter import Condition, properties, queryables
-from twin.query import Page, Query
+from twin.query import Page, Query, Row, Rows
 from twin.store import Store
+from twin.versions import dump
 
 MIN_PERSONS = 5
 """Groups of fewer persons are not told apart from one another."""
@@ -91,15 +93,30 @@ class Access:
             Forbidden: ``layer.aggregate_only`` for layers about persons.
             BadInput: ``query.unknown_field`` for a filter on a field that is not declared or not readable.
         """
-        layers = [self._catalogue[name] for name in query.layers]
-        for layer in layers:
+        self._check(query)
+        page = self._store.find(query)
+        return replace(page, features=tuple(self.masked(feature) for feature in page.features))
+
+    def rows(self, query: Query) -> Rows:
+        """Answer a query with the same as :meth:`find`, undecoded; only layers that hide something are looked into.
+
+        Raises:
+            NotFound, Forbidden, BadInput: as :meth:`find`.
+        """
+        self._check(query)
+        found = self._store.rows(query)
+        shown = {name: self._shown(self._catalogue[name]) for name in query.layers}
+        if all(names is None for names in shown.values()):
+            return found
+        return replace(found, rows=tuple(_masked(row, shown[row.layer]) for row in found.rows))
+
+    def _check(self, query: Query) -> None:
+        for layer in (self._catalogue[name] for name in query.layers):
             self.check_open(layer)
             for name, _value in query.filters:
                 _check_filter(layer, name)
             if query.where is not None:
                 _check_condition(layer, query.where)
-        page = self._store.find(query)
-        return replace(page, features=tuple(self.masked(feature) for feature in page.features))
 
     def nearest(self, query: Query, lon_deg: float, lat_deg: float, count: int) -> Page:
         """Return the ``count`` features nearest to a position, nearest first, of those that meet the query.
@@ -126,13 +143,18 @@ class Access:
 
     def masked(self, feature: Feature) -> Feature:
         """Return the feature without the fields that do not leave the store."""
-        layer = self._catalogue[feature.layer]
+        shown = self._shown(self._catalogue[feature.layer])
+        if shown is None:
+            return feature
+        return replace(feature, attributes=_kept(feature.attributes, shown))
+
+    def _shown(self, layer: Layer) -> frozenset[str] | None:
+        """Return the fields of a layer that leave the store; ``None`` when nothing stays."""
         hidden = {field.name for field in layer.fields if field.grade in ("P2", "P3")}
         if not hidden:
-            return feature
+            return None
         # Beside personal fields, columns nobody declared may be personal too.
-        shown = {field.name for field in layer.fields} - hidden
-        return replace(feature, attributes={name: value for name, value in feature.attributes.items() if name in shown})
+        return frozenset(field.name for field in layer.fields) - hidden
 
     def aggregate(self, query: Query, by: str, *, total: str | None = None, resolution: int = 11) -> Aggregation:
         """Return record counts and sums of a numeric field by place or H3 cell.
@@ -247,6 +269,14 @@ class Access:
             hits: list[int] = [] if at is None else list(tree.query(shapely.Point(at), predicate="intersects"))
             found.append(grids[min(hits)].id if hits else None)
         return found
+
+
+def _kept(attributes: JSON, shown: frozenset[str]) -> JSON:
+    return {name: value for name, value in attributes.items() if name in shown}
+
+
+def _masked(row: Row, shown: frozenset[str] | None) -> Row:
+    return row if shown is None else row._replace(attributes=dump(_kept(json.loads(row.attributes), shown)))
 
 
 def _check_filter(layer: Layer, name: str) -> None:

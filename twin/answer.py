@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,9 @@ from shapely.geometry.base import BaseGeometry
 
 from gis.errors import BadInput
 from gis.local import bbox_around, metres_from
-from twin.feature import Feature
-from twin.query import Page, Query
+from twin.query import Query
 
+T = TypeVar("T")
 Geometries = npt.NDArray[np.object_]
 
 
@@ -25,6 +25,34 @@ class Key(NamedTuple):
     fid: int
     layer: str
     id: str
+
+
+class Chosen(NamedTuple):
+    """Which candidates stand on a page, how many there are in all, and the cursor of the page behind it."""
+
+    keys: Sequence[Key]
+    matched: int
+    next: str | None
+
+
+class Found(NamedTuple, Generic[T]):
+    """A page of whatever a store was asked to read."""
+
+    things: tuple[T, ...]
+    matched: int
+    next: str | None
+
+
+class Reading(NamedTuple, Generic[T]):
+    """What a store reads of each version, and what it makes of that.
+
+    Attributes:
+        columns: The columns to select; the last one is the geometry, which :func:`judge` needs.
+        made: Returns the things of rows that end in these columns, with their geometries.
+    """
+
+    columns: str
+    made: Callable[[Sequence[Any], Geometries], tuple[T, ...]]
 
 
 def bounds(query: Query) -> tuple[float, float, float, float] | None:
@@ -64,26 +92,22 @@ def span(query: Query, now: datetime) -> tuple[datetime, datetime]:
     return first or datetime.min.replace(tzinfo=UTC), last or datetime.max.replace(tzinfo=UTC)
 
 
-def judge(
-    query: Query, keys: Sequence[Key], geometries: Geometries, load: Callable[[list[int]], tuple[Feature, ...]]
-) -> Page:
+def judge(query: Query, keys: Sequence[Key], geometries: Geometries) -> Chosen:
     """Return the page of those candidates that meet the spatial conditions exactly.
 
     Args:
         query: The question.
         keys: Candidates in the order of layer and id.
         geometries: Theirs, CRS84.
-        load: Returns the features of row numbers, in the order given.
     """
-    chosen = [keys[index] for index in _accepted(query, geometries)]
+    chosen = [keys[index] for index in accepted(query, geometries)]
     start = _start(query, chosen)
     page = chosen[start:] if query.limit is None else chosen[start : start + query.limit]
-    features = load([key.fid for key in page])
-    more = start + len(page) < len(chosen)
-    return Page(features, len(chosen), cursor_of(features[-1]) if more and features else None)
+    more = page and start + len(page) < len(chosen)
+    return Chosen(page, len(chosen), cursor_of(page[-1].layer, page[-1].id) if more else None)
 
 
-def _accepted(query: Query, geometries: Geometries) -> list[int]:
+def accepted(query: Query, geometries: Geometries) -> list[int]:
     """Return indices of the geometries that meet the spatial conditions; nearest first when asked for near."""
     keep = np.ones(len(geometries), dtype=bool)
     for area in (None if query.bbox is None else shapely.box(*query.bbox), query.area):
@@ -115,9 +139,9 @@ def _start(query: Query, keys: Sequence[Key]) -> int:
     return sum(key[1:] <= last for key in keys)
 
 
-def cursor_of(feature: Feature) -> str:
+def cursor_of(layer: str, feature_id: str) -> str:
     """Return the cursor of the page that follows this feature."""
-    return base64.urlsafe_b64encode(json.dumps([feature.layer, feature.id]).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps([layer, feature_id]).encode()).decode().rstrip("=")
 
 
 def position(cursor: str) -> tuple[str, str]:

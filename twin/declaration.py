@@ -123,6 +123,10 @@ class Layer(_Model):
                 raise ValueError(f"{used!r} is not among the declared fields")
         return self
 
+    def __hash__(self) -> int:
+        """Return a hash, so that what follows from a layer can be kept beside it; its mappings have none."""
+        return hash(self.name)
+
     def field(self, name: str) -> FieldDeclaration | None:
         """Return the declaration of a field, ``None`` when the layer does not declare it."""
         return next((field for field in self.fields if field.name == name), None)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -106,14 +107,15 @@ Condition = Leaf | Not | Every | Some
 """Three-valued, as in SQL: a condition on a property without value is neither true nor false; only true matches."""
 
 
-def queryables(layer: Layer) -> dict[str, Property]:
+@lru_cache(maxsize=512)
+def queryables(layer: Layer) -> Mapping[str, Property]:
     """Return the properties of an open layer that a filter may name: never those that are masked."""
     fields = {
         field.name: Property(field.name, _TYPES[field.type], column=False)
         for field in layer.fields
         if field.grade in ("P0", "P1") and field.type in _TYPES
     }
-    return fields | {name: Property(name, type_, column=True) for name, type_ in COLUMNS.items()}
+    return MappingProxyType(fields | {name: Property(name, type_, column=True) for name, type_ in COLUMNS.items()})
 
 
 def properties(condition: Condition) -> Iterator[Property]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from shapely.geometry.base import BaseGeometry
 
@@ -105,5 +106,47 @@ class Page:
     """
 
     features: tuple[Feature, ...]
+    matched: int
+    next: str | None
+
+
+class Row(NamedTuple):
+    """A version as a store keeps it, for faces that hand it on as text: decoding it would be for nothing.
+
+    Attributes:
+        attributes: JSON object as text.
+        valid_from: Moment as text that ``datetime.fromisoformat`` reads; so are the other moments.
+
+    The other attributes are those of :class:`~twin.feature.Feature`.
+    """
+
+    layer: str
+    id: str
+    name: str | None
+    place: str | None
+    parent: str | None
+    storey: int | None
+    z_min_m: float | None
+    z_max_m: float | None
+    stage: str | None
+    source: str | None
+    valid_from: str
+    valid_to: str | None
+    recorded_at: str
+    attributes: str
+    geometry: BaseGeometry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """An answer to a :class:`Query` as rows.
+
+    Attributes:
+        rows: At most ``limit`` rows.
+        matched: As in :class:`Page`.
+        next: As in :class:`Page`.
+    """
+
+    rows: tuple[Row, ...]
     matched: int
     next: str | None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gis.errors import BadInput
 from twin.feature import Feature
-from twin.query import Page, Query
+from twin.query import Page, Query, Rows
 from twin.series import Bucket, Series, Step
 
 T = TypeVar("T")
@@ -256,6 +256,9 @@ class Store(Protocol):
 
     def find(self, query: Query) -> Page:
         """Answer a query."""
+
+    def rows(self, query: Query) -> Rows:
+        """Answer a query with the same things as :meth:`find`, undecoded."""
 
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""

@@ -18,7 +18,7 @@ from twin.declaration import FieldDeclaration, Layer
 from twin.feature import Feature, RecordDraft
 from twin.filter import COLUMNS
 from twin.locate import Locator
-from twin.query import Query
+from twin.query import Query, Row
 from twin.store import NewEvent, Transaction
 
 EVENT_SOURCE = "lifang:edit"
@@ -68,10 +68,20 @@ class By:
     community: str | None = None
 
 
-def tag_of(feature: Feature) -> str:
-    """Return the ETag of a version."""
-    seen = feature.layer, feature.id, feature.valid_from, feature.recorded_at, feature.superseded_at
+def tag_of(version: Feature | Row) -> str:
+    """Return the ETag of a version, the same however it was read.
+
+    >>> read = Feature(layer="a", id="1", community="c", valid_from=datetime.min, recorded_at=datetime.min)
+    >>> kept = Row._make(["a", "1", *[None] * 8, "0001-01-01 00:00:00", None, "0001-01-01T00:00:00", "{}", None])
+    >>> tag_of(read) == tag_of(kept)
+    True
+    """
+    seen = version.layer, version.id, _moment(version.valid_from), _moment(version.recorded_at)
     return f'"{hashlib.blake2b(repr(seen).encode(), digest_size=10).hexdigest()}"'
+
+
+def _moment(said: datetime | str | None) -> datetime | None:
+    return datetime.fromisoformat(said) if isinstance(said, str) else said
 
 
 def check_editable(layer: Layer) -> None:

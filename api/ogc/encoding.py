@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import shapely
 from api.geojson import properties_of
 from gis.crs import CRS84, from_crs84
 from twin.feature import Feature
+from twin.query import Row
 
 _EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 CGCS2000 = f"{_EPSG}4490"
@@ -57,6 +59,61 @@ def _plain(value: Any) -> Any:
         case float() if value != value or abs(value) == float("inf"):  # noqa: PLR0124
             return None
     return value
+
+
+_FIXED = frozenset(properties_of(Feature(layer="", id="", community="")))
+
+
+def geojson_rows(rows: Sequence[Row], crs: str) -> list[Raw]:
+    """Return rows as GeoJSON objects, with the members that :func:`geojson` gives the features they are.
+
+    The text of the attributes is handed on as it is, unless one of them is named like a member all features have.
+
+    Args:
+        rows: As they are in the twin.
+        crs: Of the geometries, in its own axis order.
+    """
+    shapes = np.array([*(row.geometry for row in rows), None], dtype=object)[:-1]
+    drawn = shapely.to_geojson(shapes if crs == CRS84 else from_crs84(shapes, crs)).tolist()
+    return [Raw(_row_text(row, shape)) for row, shape in zip(rows, drawn, strict=True)]
+
+
+def geojson_item(row: Row, crs: str, links: list[dict[str, Any]]) -> bytes:
+    """Return a row as a GeoJSON object with links."""
+    (one,) = geojson_rows([row], crs)
+    return b'%b,"links":%b}' % (one.text[:-1].encode(), dump(links))
+
+
+def _row_text(row: Row, shape: str | None) -> str:
+    own: dict[str, Any] = orjson.loads(row.attributes)
+    fixed = {
+        "layer": row.layer,
+        "name": row.name,
+        "place": row.place,
+        "parent": row.parent,
+        "storey": row.storey,
+        "z_min_m": row.z_min_m,
+        "z_max_m": row.z_max_m,
+        "stage": row.stage,
+        "source": row.source,
+        "valid_from": _iso(row.valid_from),
+        "valid_to": None if row.valid_to is None else _iso(row.valid_to),
+    }
+    if not own or not _FIXED.isdisjoint(own):
+        properties = dump({**json.loads(row.attributes), **fixed}).decode()
+    else:
+        properties = f"{row.attributes[:-1]},{dump(fixed)[1:].decode()}"
+    return f'{{"type":"Feature","id":{dump(row.id).decode()},"geometry":{shape or "null"},"properties":{properties}}}'
+
+
+@lru_cache(maxsize=4096)
+def _iso(moment: str) -> str:
+    """Return a moment as RFC 3339; the rows of one import share theirs.
+
+    >>> _iso("2026-11-21 08:00:00.5+00"), _iso("2026-11-21T08:00:00.000Z")
+    ('2026-11-21T08:00:00.500000+00:00', '2026-11-21T08:00:00+00:00')
+    """
+    return datetime.fromisoformat(moment).isoformat()
 
 
 def moved(features: Sequence[Feature], crs: str) -> Sequence[Feature]:

@@ -293,6 +293,30 @@ def test_a_single_feature_links_to_its_collection(ogc):
     assert {"self", "alternate", "collection"} == rels(answer.json())
 
 
+def test_a_feature_says_the_same_in_geojson_sorted_geojson_and_json_fg(ogc):
+    since = NOON - 2 * DAY + timedelta(milliseconds=5)
+    odd = {"name": "乙", "layer": "x", "source": None, "n": 2**70, "e": 1e16, "名": {"a": [True]}}
+    more = {"community": "c1", "valid_from": since}
+    ogc.put(
+        Feature(layer="green", id="Y 1/2", name="甲", geometry=shapely.Point(120.1, 30.2), attributes=odd, **more),
+        Feature(layer="green", id="Y2", z_min_m=4.0, storey=-1, **more),
+    )
+    path = "/collections/green/items"
+    plain, ordered, full = (
+        get(ogc, path, **form).json()["features"] for form in ({}, {"sortby": "name"}, {"f": "jsonfg"})
+    )
+    assert [one["id"] for one in plain] == ["Y 1/2", "Y2"]
+    assert plain == ordered
+    assert plain[0]["properties"] | {"name": None, "layer": None} == odd | {
+        **dict.fromkeys(("name", "layer", "place", "parent", "storey", "z_min_m", "z_max_m", "stage", "valid_to")),
+        "valid_from": since.isoformat(),
+    }
+    for one, other in zip(plain, full, strict=True):
+        assert one.items() <= other.items()
+    text = get(ogc, path).text
+    assert (text.count('"layer":'), text.count("1180591620717411303424")) == (2, 1)
+
+
 def test_secrets_do_not_leave(ogc):
     for path in ("items", "items/D-1", "queryables", "schema", "items?f=html", "items/D-1?f=html"):
         text = ogc.client.get(f"/ogc/collections/device/{path}").text

@@ -1,5 +1,6 @@
 """What every store promises, tried on each of them."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -217,6 +218,38 @@ def test_pages_that_are_not_counted_hold_the_same(store):
             seen += ids(page)
             cursor = page.next
         assert seen == ids(find(store, **conditions))
+
+
+AWKWARD = {"name": "another", "storey": 3, "n": 2**70, "z": -0.0, "名": ["甲", None], "e": 1e16}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"limit": 2},
+        {"limit": 2, "counted": False},
+        {"limit": 2, "counted": False, "bbox": (119, 29, 121, 31)},
+        {"limit": 2, "bbox": (119, 29, 121, 31)},
+        {"bbox": (119, 29, 121, 31)},
+        {"near": (120, 30, 500.0), "limit": 2},
+        {"ids": ("B-1",), "limit": 1, "counted": False},
+        {"during": (NOON - 3 * HOUR, NOON)},
+    ],
+)
+def test_rows_are_the_features_undecoded(store, asked):
+    put(store, building("B-0", name="1幢", storey=2, z_min_m=4.0, attributes=AWKWARD, source="a", stage="operation"))
+    put(store, building("B-1", valid_from=NOON - 2 * HOUR + timedelta(milliseconds=250), valid_to=NOON + HOUR))
+    put(store, building("B-2", geometry=None, parent="B-0"), building("B-3", geometry=shapely.Point(120, 30)))
+    query = Query(layers=("building",), **asked)
+    page, kept = store.find(query), store.rows(query)
+    assert (kept.matched, kept.next) == (page.matched, page.next)
+    assert len(kept.rows) == len(page.features) > 0
+    for row, feature in zip(kept.rows, page.features, strict=True):
+        read = row._asdict() | {"attributes": json.loads(row.attributes)}
+        for name in ("valid_from", "valid_to", "recorded_at"):
+            read[name] = read[name] and datetime.fromisoformat(read[name])
+        assert read == {name: getattr(feature, name) for name in row._fields}
 
 
 def test_an_empty_area_holds_nothing(store):

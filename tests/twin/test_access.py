@@ -70,11 +70,15 @@ def access(tmp_path):
 def test_single_records_about_persons_are_refused(access):
     with pytest.raises(Forbidden, match=r"layer\.aggregate_only"):
         access.find(Query(layers=("building", "household")))
+    with pytest.raises(Forbidden, match=r"layer\.aggregate_only"):
+        access.rows(Query(layers=("building", "household")))
 
 
 def test_personal_fields_and_undeclared_ones_beside_them_do_not_leave(access):
     (staff,) = access.find(Query(layers=("staff",))).features
     assert staff.attributes == {"role": "网格员"}
+    (row,) = access.rows(Query(layers=("staff",))).rows
+    assert row.attributes == '{"role":"网格员"}'
 
 
 def test_a_personal_field_cannot_be_guessed_by_filtering_on_it(access):

@@ -78,7 +78,7 @@ def backends(postgres, state="%"):
 
 def terminate(postgres, *pids):
     for pid in pids:
-        postgres.execute(f"SELECT pg_terminate_backend({pid})")
+        postgres.execute(f"SELECT pg_terminate_backend({pid}, 10000)")  # waits until it has ended
 
 
 # --- opening --------------------------------------------------------------------------------------------------------

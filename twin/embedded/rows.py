@@ -13,8 +13,10 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from twin.answer import Reading
 from twin.embedded.gpkg import decode_geometry, encode_geometries
 from twin.feature import Feature
+from twin.query import Row
 from twin.series import Bucket
 from twin.store import Descent, Event, Identifier, Latest
 from twin.versions import Version, stated
@@ -106,6 +108,19 @@ def _feature(row: sqlite3.Row, geometry: BaseGeometry | None) -> Feature:
         recorded_at=to_moment(recorded_at),
         superseded_at=_maybe(superseded_at),
     )
+
+
+def _undecoded(rows: Sequence[sqlite3.Row], geometries: npt.NDArray[np.object_]) -> tuple[Row, ...]:
+    width = len(Row._fields)
+    return tuple(Row._make((*row[-width:-1], geometry)) for row, geometry in zip(rows, geometries, strict=True))
+
+
+FEATURES = Reading(COLUMNS, features_of)
+ROWS = Reading(
+    "layer, id, name, place, parent, storey, z_min_m, z_max_m, stage, source, valid_from, valid_to, recorded_at,"
+    " attributes, geom",
+    _undecoded,
+)
 
 
 def rows_of(

@@ -3,14 +3,15 @@
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from twin.answer import Key, bounds, cursor_of, judge, position, span
+from twin.answer import Found, Key, Reading, bounds, cursor_of, judge, position, span
 from twin.embedded.condition import demands
 from twin.embedded.gpkg import decode_geometries
-from twin.embedded.rows import COLUMNS, degree_box, features_of, seconds_2020, to_text
-from twin.feature import Feature
-from twin.query import Page, Query
+from twin.embedded.rows import degree_box, seconds_2020, to_text
+from twin.query import Query
+
+T = TypeVar("T")
 
 # A number as JSON writes it: SQLite's own text of a real number keeps 15 digits only.
 _AS_TEXT = (
@@ -41,23 +42,24 @@ class _Where:
         return " AND ".join(self.conditions)
 
 
-def find(connection: sqlite3.Connection, query: Query, now: datetime) -> Page:
+def find(connection: sqlite3.Connection, query: Query, now: datetime, reading: Reading[T]) -> Found[T]:
     """Answer a query on one connection; the answer is one snapshot."""
     where = _where(query, now)
     if query.area is not None or query.near is not None or query.bbox is not None:
-        return _find_exact(connection, query, where)
+        return _find_exact(connection, query, where, reading)
     matched = None
-    if query.limit is not None:
+    if query.limit is not None and query.counted:
         matched = _count(connection, where)
     _after(query, where)
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM feature WHERE {where.sql} ORDER BY layer, id, fid LIMIT ?",  # noqa: S608  only our own text
+        f"SELECT {reading.columns} FROM feature WHERE {where.sql} ORDER BY layer, id, fid LIMIT ?",  # noqa: S608  only our own text
         (*where.values, -1 if query.limit is None else query.limit + 1),
     ).fetchall()
-    page = rows[: query.limit]
-    features = features_of(page, decode_geometries([row[-1] for row in page]))
+    things = _made(reading, rows[: query.limit])
     more = query.limit is not None and len(rows) > query.limit
-    return Page(features, len(rows) if matched is None else matched, cursor_of(features[-1]) if more else None)
+    last = rows[len(things) - 1] if more else None
+    further = None if last is None else cursor_of(last["layer"], last["id"])
+    return Found(things, len(rows) if matched is None else matched, further)
 
 
 def _count(connection: sqlite3.Connection, where: _Where) -> int:
@@ -119,35 +121,31 @@ def _believed(table: str, known: str | None) -> tuple[str, list[str]]:
     return f"{table}.recorded_at <= ? AND ({table}.superseded_at IS NULL OR {table}.superseded_at > ?)", [known, known]
 
 
-def _find_exact(connection: sqlite3.Connection, query: Query, where: _Where) -> Page:
+def _find_exact(connection: sqlite3.Connection, query: Query, where: _Where, reading: Reading[T]) -> Found[T]:
     """Judge every candidate by its geometry; read the whole rows at once only when all of them are wanted."""
-    whole = query.limit is None
-    columns = f"fid, {COLUMNS}" if whole else "fid, layer, id, geom"
+    columns = f"fid, {reading.columns}" if query.limit is None else "fid, layer, id, geom"
     sql = f"SELECT {columns} FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
     rows = connection.execute(sql, where.values).fetchall()
     keys = [Key(row[0], row[1], row[2]) for row in rows]
-    geometries = decode_geometries([row[-1] for row in rows])
-
-    def load(fids: list[int]) -> tuple[Feature, ...]:
-        if not whole:
-            return _load(connection, fids)
-        numbers = {key.fid: number for number, key in enumerate(keys)}
-        wanted = [numbers[fid] for fid in fids]
-        return features_of([rows[number] for number in wanted], geometries[wanted])
-
-    return judge(query, keys, geometries, load)
+    chosen = judge(query, keys, decode_geometries([row[-1] for row in rows]))
+    fids = [key.fid for key in chosen.keys]
+    if query.limit is not None:
+        rows = _load(connection, reading, fids)
+    by_fid = {row[0]: row for row in rows}
+    return Found(_made(reading, [by_fid[fid] for fid in fids]), chosen.matched, chosen.next)
 
 
-def _load(connection: sqlite3.Connection, fids: list[int]) -> tuple[Feature, ...]:
+def _load(connection: sqlite3.Connection, reading: Reading[T], fids: list[int]) -> list[sqlite3.Row]:
     rows: list[sqlite3.Row] = []
     for start in range(0, len(fids), _CHUNK):
         part = fids[start : start + _CHUNK]
-        sql = f"SELECT fid, {COLUMNS} FROM feature WHERE fid IN ({_marks(part)})"  # noqa: S608
+        sql = f"SELECT fid, {reading.columns} FROM feature WHERE fid IN ({_marks(part)})"  # noqa: S608
         rows += connection.execute(sql, part).fetchall()
-    found = dict(
-        zip((row[0] for row in rows), features_of(rows, decode_geometries([row[-1] for row in rows])), strict=True)
-    )
-    return tuple(found[fid] for fid in fids)
+    return rows
+
+
+def _made(reading: Reading[T], rows: list[sqlite3.Row]) -> tuple[T, ...]:
+    return reading.made(rows, decode_geometries([row[-1] for row in rows]))
 
 
 def _after(query: Query, where: _Where) -> None:

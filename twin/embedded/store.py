@@ -18,13 +18,13 @@ from twin.embedded import condition, series
 from twin.embedded.gpkg import register_layers
 from twin.embedded.log import last_seq
 from twin.embedded.migrations import check_ours, migrate
-from twin.embedded.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of, to_moment
+from twin.embedded.rows import COLUMNS, FEATURES, ROWS, descent_of, event_of, feature_of, identifier_of, to_moment
 from twin.embedded.select import find
 from twin.embedded.session import SqliteSession, translate
 from twin.embedded.text import SqliteIndex, bearers, lookup
 from twin.feature import Feature
 from twin.past import PastIndex
-from twin.query import Page, Query
+from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
 from twin.store import Descent, Event, Identifier, Latest, Transaction
@@ -75,7 +75,14 @@ class EmbeddedStore:
 
     def find(self, query: Query) -> Page:
         """Answer a query."""
-        return self._ask(find, query, max(self._clock(), self._session.recorded))
+        return Page(*self._ask(find, query, self._now(), FEATURES))
+
+    def rows(self, query: Query) -> Rows:
+        """Answer a query with the same things, undecoded."""
+        return Rows(*self._ask(find, query, self._now(), ROWS))
+
+    def _now(self) -> datetime:
+        return max(self._clock(), self._session.recorded)
 
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from twin.declaration import Catalogue
 from twin.embedded import log
-from twin.embedded.rows import COLUMNS, boxes_of, feature_of, maybe_text, rows_of, to_text
+from twin.embedded.rows import COLUMNS, FEATURES, boxes_of, feature_of, maybe_text, rows_of, to_text
 from twin.embedded.select import find
 from twin.feature import Feature
 from twin.query import Page, Query
@@ -60,7 +60,7 @@ class SqliteTransaction(Versions):
 
     def find(self, query: Query) -> Page:
         """Answer a query inside this transaction, its own changes included."""
-        return find(self._connection, query, self._now)
+        return Page(*find(self._connection, query, self._now, FEATURES))
 
     def descend(self, descent: Descent) -> None:
         """Record that one place went over into another."""

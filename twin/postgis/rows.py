@@ -7,7 +7,9 @@ from typing import Any
 import shapely
 from psycopg.rows import DictRow
 
+from twin.answer import Geometries, Reading
 from twin.feature import Feature
+from twin.query import Row
 from twin.series import Bucket
 from twin.store import Descent, Event, Identifier, Latest
 from twin.versions import to_milliseconds
@@ -31,13 +33,25 @@ def feature_of(row: DictRow) -> Feature:
     return Feature(**values, geometry=shapely.from_wkb(row["geom"]))
 
 
-def features_of(found: Sequence[tuple[Any, ...]]) -> tuple[Feature, ...]:
-    """Return the features of plain rows that end in :data:`COLUMNS`; their geometries are decoded together."""
-    geometries = shapely.from_wkb([row[-1] for row in found])
+def features_of(found: Sequence[tuple[Any, ...]], geometries: Geometries) -> tuple[Feature, ...]:
+    """Return the features of plain rows that end in :data:`COLUMNS`, whose geometries are decoded already."""
     return tuple(
         Feature(**dict(zip(_NAMES, row[-1 - len(_NAMES) : -1], strict=True)), geometry=geometry)
         for row, geometry in zip(found, geometries, strict=True)
     )
+
+
+def _undecoded(found: Sequence[tuple[Any, ...]], geometries: Geometries) -> tuple[Row, ...]:
+    width = len(Row._fields)
+    return tuple(Row._make((*row[-width:-1], geometry)) for row, geometry in zip(found, geometries, strict=True))
+
+
+FEATURES = Reading(COLUMNS, features_of)
+ROWS = Reading(
+    "layer, id, name, place, parent, storey, z_min_m, z_max_m, stage, source, valid_from::text, valid_to::text,"
+    " recorded_at::text, attributes::text, ST_AsBinary(geom)",
+    _undecoded,
+)
 
 
 def event_of(row: DictRow) -> Event:

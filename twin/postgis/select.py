@@ -3,21 +3,23 @@
 PostGIS would measure ``<->`` on longitude and latitude in degrees; metres are measured in a local frame instead.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import shapely
 from psycopg.rows import DictRow, tuple_row
 
-from twin.answer import Key, bounds, cursor_of, judge, position, span
-from twin.feature import Feature
+from twin.answer import Found, Key, Reading, accepted, bounds, cursor_of, judge, position, span
 from twin.filter import sql_of
 from twin.postgis.condition import leaf
 from twin.postgis.connection import Connection
-from twin.postgis.rows import COLUMNS, features_of
-from twin.query import Page, Query
+from twin.query import Query
 from twin.versions import to_milliseconds
+
+T = TypeVar("T")
 
 # A boolean is 1 or 0 in every store; other values are compared as JSON writes them.
 _AS_TEXT = (
@@ -55,10 +57,10 @@ def rows(connection: Connection, sql: str, *values: Any) -> list[DictRow]:
     return connection.execute(sql, values, binary=True).fetchall()
 
 
-def tuples(connection: Connection, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Return the rows of a statement as plain tuples, where there are many of them."""
+def tuples(connection: Connection, sql: str, *values: Any, prepare: bool | None = None) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement as plain tuples, where there are many of them or time is short."""
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        return cursor.execute(sql, values).fetchall()
+        return cursor.execute(sql, values, prepare=prepare).fetchall()
 
 
 def is_one_statement(query: Query) -> bool:
@@ -66,69 +68,93 @@ def is_one_statement(query: Query) -> bool:
     return query.limit is None or (not query.counted and query.near is None)
 
 
-def find(connection: Connection, query: Query, now: datetime) -> Page:
+def find(connection: Connection, query: Query, now: datetime, reading: Reading[T]) -> Found[T]:
     """Answer a query inside a transaction; the answer is one snapshot when the transaction is.
 
     The present is the later of ``now`` and the last recorded moment of any process, whose clock may run ahead of ours.
     """
     where = _where(query, now)
     if not query.counted and query.limit is not None and query.near is None:
-        page = _first(connection, query, where, 1)
+        page = _first(connection, query, where, reading, 1)
         if page is None:
             with connection.transaction():
-                page = _first(connection, query, where, None)
-        return page or Page((), 0, None)
+                page = _first(connection, query, where, reading, None)
+        return page or Found((), 0, None)
     if query.area is not None or query.near is not None or query.bbox is not None:
-        return _find_exact(connection, query, where)
+        return _find_exact(connection, query, where, reading)
     matched = None
     if query.limit is not None:
         count = f"SELECT count(*) AS n FROM feature WHERE {where.sql}"  # noqa: S608  only our own text
         matched = int(rows(connection, count, *where.values)[0]["n"])
     if query.cursor is not None:
         where.add("(layer, id) > (%s, %s)", *position(query.cursor))
-    sql = f"SELECT {COLUMNS} FROM feature WHERE {where.sql} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
-    found = tuples(connection, sql, *where.values, None if query.limit is None else query.limit + 1)
-    features = features_of(found[: query.limit])
-    more = query.limit is not None and len(found) > query.limit
-    return Page(features, len(found) if matched is None else matched, cursor_of(features[-1]) if more else None)
+    most = None if query.limit is None else query.limit + 1
+    found = _candidates(connection, where, reading, None, most)
+    page_of, more = found[: query.limit], query.limit is not None and len(found) > query.limit
+    return Found(
+        _made(reading, page_of), len(found) if matched is None else matched, _behind(page_of[-1]) if more else None
+    )
 
 
-def _first(connection: Connection, query: Query, where: _Where, statements: int | None) -> Page | None:
+def _first(
+    connection: Connection, query: Query, where: _Where, reading: Reading[T], statements: int | None
+) -> Found[T] | None:
     """Read candidates in the order of pages until the page is full; ``None`` when that takes more statements."""
     limit = query.limit or 0
     after = None if query.cursor is None else position(query.cursor)
-    found: list[Feature] = []
+    found: list[tuple[Any, ...]] = []
+    shapes: list[Any] = []
     more, asked = True, 0
     while more and len(found) <= limit:
         if asked == statements:
             return None
         asked += 1
-        rows = _candidates(connection, where, after, limit + _SPARE)
-        found += _exact(replace(query, limit=None, cursor=None), rows)
+        rows = _candidates(connection, where, reading, after, limit + _SPARE, prepare=_is_by_name(query))
+        geometries = shapely.from_wkb([row[-1] for row in rows])
+        meeting = accepted(query, geometries)
+        found += [rows[number] for number in meeting]
+        shapes += [geometries[number] for number in meeting]
         more = len(rows) == limit + _SPARE
         after = (rows[-1][1], rows[-1][2]) if rows else None
-    features = tuple(found[:limit])
-    return Page(features, len(found), cursor_of(features[-1]) if len(found) > limit else None)
+    further = _behind(found[limit - 1]) if len(found) > limit else None
+    return Found(reading.made(found[:limit], _array(shapes[:limit])), len(found), further)
 
 
 _SPARE = 10
 """So many candidates more than a page: their boxes touch what is asked for, which they themselves may not."""
 
 
+def _is_by_name(query: Query) -> bool | None:
+    """Tell whether a query asks for one thing and no more, whose plan is the same for all; ``None`` when not."""
+    bare = Query(layers=query.layers, ids=query.ids, limit=query.limit, counted=query.counted)
+    return True if len(query.ids) == len(query.layers) == 1 and query == bare else None
+
+
 def _candidates(
-    connection: Connection, where: _Where, after: tuple[str, str] | None, most: int
+    connection: Connection,
+    where: _Where,
+    reading: Reading[T],
+    after: tuple[str, str] | None,
+    most: int | None,
+    *,
+    prepare: bool | None = None,
 ) -> list[tuple[Any, ...]]:
     behind = "" if after is None else "AND (layer, id) > (%s, %s)"
-    sql = f"SELECT fid, {COLUMNS} FROM feature WHERE {where.sql} {behind} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
-    return tuples(connection, sql, *where.values, *(after or ()), most)
+    sql = f"SELECT fid, {reading.columns} FROM feature WHERE {where.sql} {behind} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
+    return tuples(connection, sql, *where.values, *(after or ()), most, prepare=prepare)
 
 
-def _exact(query: Query, found: list[tuple[Any, ...]]) -> tuple[Feature, ...]:
-    """Return those of whole rows, each after its number, that meet the spatial conditions."""
-    keys = [Key(row[0], row[1], row[2]) for row in found]
-    by_fid = dict(zip((row[0] for row in found), found, strict=True))
-    geometries = shapely.from_wkb([row[-1] for row in found])
-    return judge(query, keys, geometries, lambda fids: features_of([by_fid[fid] for fid in fids])).features
+def _behind(row: tuple[Any, ...]) -> str:
+    """Return the cursor behind a row of :func:`_candidates`."""
+    return cursor_of(row[1], row[2])
+
+
+def _made(reading: Reading[T], found: list[tuple[Any, ...]]) -> tuple[T, ...]:
+    return reading.made(found, shapely.from_wkb([row[-1] for row in found]))
+
+
+def _array(shapes: list[Any]) -> npt.NDArray[np.object_]:
+    return np.array([*shapes, None], dtype=object)[:-1]  # the end keeps numpy from looking into the shapes
 
 
 def _where(query: Query, now: datetime) -> _Where:
@@ -139,13 +165,7 @@ def _where(query: Query, now: datetime) -> _Where:
     else:
         where.add("layer = ANY(%s)", list(query.layers))
     _when(query, now, where)
-    if query.ids:
-        where.add("id = ANY(%s)", list(query.ids))
-    if query.within is not None:
-        # '.' follows '-' in ASCII: the range holds every key below this one and nothing else.
-        where.add("(place = %s OR (place > %s AND place < %s))", query.within, query.within + "-", query.within + ".")
-    if query.storeys:
-        where.add("storey = ANY(%s)", list(query.storeys))
+    _which(query, where)
     if query.z_min_m is not None:
         where.add("coalesce(z_max_m, z_min_m) >= %s", query.z_min_m)
     if query.z_max_m is not None:
@@ -159,6 +179,18 @@ def _where(query: Query, now: datetime) -> _Where:
     if around is not None:
         where.add("geom && ST_MakeEnvelope(%s, %s, %s, %s, 4326)", *(float(side) for side in around))
     return where
+
+
+def _which(query: Query, where: _Where) -> None:
+    if len(query.ids) == 1:
+        where.add("id = %s", query.ids[0])
+    elif query.ids:
+        where.add("id = ANY(%s)", list(query.ids))
+    if query.within is not None:
+        # '.' follows '-' in ASCII: the range holds every key below this one and nothing else.
+        where.add("(place = %s OR (place > %s AND place < %s))", query.within, query.within + "-", query.within + ".")
+    if query.storeys:
+        where.add("storey = ANY(%s)", list(query.storeys))
 
 
 def _when(query: Query, now: datetime, where: _Where) -> None:
@@ -184,25 +216,18 @@ def _believed(table: str, known_at: datetime | None) -> tuple[str, list[datetime
     return sql, [known, known]
 
 
-def _find_exact(connection: Connection, query: Query, where: _Where) -> Page:
+def _find_exact(connection: Connection, query: Query, where: _Where, reading: Reading[T]) -> Found[T]:
     """Judge every candidate by its geometry; read the whole rows at once only when all of them are wanted."""
-    whole = query.limit is None
-    columns = f"fid, {COLUMNS}" if whole else "fid, layer, id, ST_AsBinary(geom)"
-    sql = f"SELECT {columns} FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
-    found = tuples(connection, sql, *where.values)
+    if query.limit is None:
+        found = _candidates(connection, where, reading, None, None)
+    else:
+        sql = f"SELECT fid, layer, id, ST_AsBinary(geom) FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
+        found = tuples(connection, sql, *where.values)
     keys = [Key(row[0], row[1], row[2]) for row in found]
-    geometries = shapely.from_wkb([row[-1] for row in found])
-
-    def load(fids: list[int]) -> tuple[Feature, ...]:
-        if not whole:
-            return _load(connection, fids)
-        numbers = {key.fid: number for number, key in enumerate(keys)}
-        return features_of([found[numbers[fid]] for fid in fids])
-
-    return judge(query, keys, geometries, load)
-
-
-def _load(connection: Connection, fids: list[int]) -> tuple[Feature, ...]:
-    found = tuples(connection, f"SELECT fid, {COLUMNS} FROM feature WHERE fid = ANY(%s)", fids)  # noqa: S608
-    by_fid = dict(zip((row[0] for row in found), features_of(found), strict=True))
-    return tuple(by_fid[fid] for fid in fids)
+    chosen = judge(query, keys, shapely.from_wkb([row[-1] for row in found]))
+    fids = [key.fid for key in chosen.keys]
+    if query.limit is not None:
+        sql = f"SELECT fid, {reading.columns} FROM feature WHERE fid = ANY(%s)"  # noqa: S608
+        found = tuples(connection, sql, fids)
+    by_fid = {row[0]: row for row in found}
+    return Found(_made(reading, [by_fid[fid] for fid in fids]), chosen.matched, chosen.next)

@@ -1,9 +1,9 @@
 """The PostGIS store: a pool of readers, one writer a process, one database for all processes."""
 
+import select
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from psycopg import IsolationLevel
 from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
-from twin.answer import Counter
+from twin.answer import Counter, Found, Reading
 from twin.asker import still_asked, stoppable
 from twin.declaration import Catalogue
 from twin.feature import Feature
@@ -23,11 +23,11 @@ from twin.postgis.connection import OPTIONS, Connection, cancel, parameters, pre
 from twin.postgis.listener import Listener
 from twin.postgis.log import last_seq
 from twin.postgis.migrations import migrate
-from twin.postgis.rows import COLUMNS, descent_of, event_of, feature_of, identifier_of
+from twin.postgis.rows import COLUMNS, FEATURES, ROWS, descent_of, event_of, feature_of, identifier_of
 from twin.postgis.select import find, is_one_statement, rows
 from twin.postgis.session import PostgisSession
 from twin.postgis.text import PostgisIndex, bearers, lookup
-from twin.query import Page, Query
+from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
 from twin.store import Descent, Event, Identifier, Latest, Transaction
@@ -37,6 +37,7 @@ from twin.writer import Subscribers, Writer
 
 T = TypeVar("T")
 _READERS = 8
+_NEVER = 2**31  # so often a statement is seen before the driver prepares it by itself
 _PATIENCE_S = 5.0  # how long a reader waits for a connection
 
 
@@ -83,12 +84,11 @@ class PostgisStore:
 
     def find(self, query: Query) -> Page:
         """Answer a query; the answer is one snapshot."""
-        now = to_milliseconds(self._clock())
-        with self._reader() as connection:
-            if is_one_statement(query):
-                return find(connection, query, now)
-            with connection.transaction():
-                return find(connection, query, now)
+        return Page(*self._ask(_found, query, to_milliseconds(self._clock()), FEATURES))
+
+    def rows(self, query: Query) -> Rows:
+        """Answer a query with the same things, undecoded."""
+        return Rows(*self._ask(_found, query, to_milliseconds(self._clock()), ROWS))
 
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""
@@ -126,8 +126,7 @@ class PostgisStore:
             then = partial(self._ask, bearers, at=at, known_at=known_at)
             past = PastIndex(lambda query: self.find(query).features, then, self._wording, at, known_at)
             return best(past, text, wanted, limit)
-        with self._reader() as connection:
-            return best(PostgisIndex(connection), text, wanted, limit)
+        return self._ask(lambda connection: best(PostgisIndex(connection), text, wanted, limit))
 
     def history(self, layer: str, feature_id: str) -> list[Feature]:
         """Return all versions of a thing, in the order they were recorded."""
@@ -228,31 +227,36 @@ class PostgisStore:
         self._pool.close()
         self._session.connection.close()
 
-    @contextmanager
-    def _reader(self) -> Iterator[Connection]:
+    def _ask(self, question: Callable[..., T], *arguments: Any, **named: Any) -> T:
         try:
-            with self._pool.connection() as connection, stoppable(partial(cancel, connection)):
-                yield connection
+            connection = self._pool.getconn()
+            try:
+                with stoppable(partial(cancel, connection)):
+                    return question(connection, *arguments, **named)
+            finally:
+                self._pool.putconn(connection)
         except psycopg.Error as error:
             still_asked()  # then that is why the statement was cancelled
             raise translate(error) from error
 
-    def _ask(self, question: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        with self._reader() as connection:
-            return question(connection, *arguments, **named)
-
     def _rows(self, sql: str, *values: Any) -> list[DictRow]:
-        with self._reader() as connection:
-            return rows(connection, sql, *values)
+        return self._ask(rows, sql, *values)
+
+
+def _found(connection: Connection, query: Query, now: datetime, reading: Reading[T]) -> Found[T]:
+    if is_one_statement(query):
+        return find(connection, query, now, reading)
+    with connection.transaction():
+        return find(connection, query, now, reading)
 
 
 def _pool(given: dict[str, Any]) -> ConnectionPool[Connection]:
-    """Return the readers' pool. A connection is tried before it is lent, so a restarted server is not noticed."""
+    """Return the readers' pool. A connection is looked at before it is lent, so a restarted server is not noticed."""
     return ConnectionPool(
         kwargs={**given, **OPTIONS},
         connection_class=psycopg.Connection[DictRow],
         configure=_configure,
-        check=ConnectionPool.check_connection,
+        check=_look_at,
         min_size=1,
         max_size=_READERS,
         timeout=_PATIENCE_S,
@@ -261,7 +265,18 @@ def _pool(given: dict[str, Any]) -> ConnectionPool[Connection]:
     )
 
 
+def _look_at(connection: Connection) -> None:
+    """Ask the server only when an idle connection has something to say, as when it ended: asking costs a round trip."""
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        ConnectionPool.check_connection(connection)
+
+
 def _configure(connection: Connection) -> None:
+    """Let plans be made for the values at hand, but once for all where the question says so (``prepare=True``)."""
     prepare(connection)
+    connection.execute("SET plan_cache_mode = auto; SET datestyle = 'ISO'")
+    connection.prepare_threshold = _NEVER
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     connection.read_only = True

@@ -11,7 +11,7 @@ from twin.declaration import Catalogue
 from twin.feature import Feature
 from twin.postgis import log
 from twin.postgis.connection import Connection
-from twin.postgis.rows import COLUMNS, feature_of, maybe_milliseconds, vector
+from twin.postgis.rows import COLUMNS, FEATURES, feature_of, maybe_milliseconds, vector
 from twin.postgis.select import find, rows
 from twin.query import Page, Query
 from twin.store import Descent, Event, Identifier, NewEvent, Observed, Reading, Swept
@@ -92,7 +92,7 @@ class PostgisTransaction(Versions):
 
     def find(self, query: Query) -> Page:
         """Answer a query inside this transaction, its own changes included."""
-        return find(self._connection, query, self._now)
+        return Page(*find(self._connection, query, self._now, FEATURES))
 
     def descend(self, descent: Descent) -> None:
         """Record that one place went over into another."""
