@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import h3
@@ -105,7 +106,7 @@ class Access:
         """
         self._check(query)
         found = self._store.rows(query)
-        shown = {name: self._shown(self._catalogue[name]) for name in query.layers}
+        shown = {name: _shown(self._catalogue[name]) for name in query.layers}
         if all(names is None for names in shown.values()):
             return found
         return replace(found, rows=tuple(_masked(row, shown[row.layer]) for row in found.rows))
@@ -143,18 +144,10 @@ class Access:
 
     def masked(self, feature: Feature) -> Feature:
         """Return the feature without the fields that do not leave the store."""
-        shown = self._shown(self._catalogue[feature.layer])
+        shown = _shown(self._catalogue[feature.layer])
         if shown is None:
             return feature
         return replace(feature, attributes=_kept(feature.attributes, shown))
-
-    def _shown(self, layer: Layer) -> frozenset[str] | None:
-        """Return the fields of a layer that leave the store; ``None`` when nothing stays."""
-        hidden = {field.name for field in layer.fields if field.grade in ("P2", "P3")}
-        if not hidden:
-            return None
-        # Beside personal fields, columns nobody declared may be personal too.
-        return frozenset(field.name for field in layer.fields) - hidden
 
     def aggregate(self, query: Query, by: str, *, total: str | None = None, resolution: int = 11) -> Aggregation:
         """Return record counts and sums of a numeric field by place or H3 cell.
@@ -269,6 +262,16 @@ class Access:
             hits: list[int] = [] if at is None else list(tree.query(shapely.Point(at), predicate="intersects"))
             found.append(grids[min(hits)].id if hits else None)
         return found
+
+
+@lru_cache(maxsize=512)
+def _shown(layer: Layer) -> frozenset[str] | None:
+    """Return the fields of a layer that leave the store; ``None`` when nothing stays."""
+    hidden = {field.name for field in layer.fields if field.grade in ("P2", "P3")}
+    if not hidden:
+        return None
+    # Beside personal fields, columns nobody declared may be personal too.
+    return frozenset(field.name for field in layer.fields) - hidden
 
 
 def _kept(attributes: JSON, shown: frozenset[str]) -> JSON:

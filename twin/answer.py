@@ -107,14 +107,18 @@ def judge(query: Query, keys: Sequence[Key], geometries: Geometries) -> Chosen:
     return Chosen(page, len(chosen), cursor_of(page[-1].layer, page[-1].id) if more else None)
 
 
-def accepted(query: Query, geometries: Geometries) -> list[int]:
+def accepted(query: Query, geometries: Geometries) -> Sequence[int]:
     """Return indices of the geometries that meet the spatial conditions; nearest first when asked for near."""
+    areas = [
+        area for area in (None if query.bbox is None else shapely.box(*query.bbox), query.area) if area is not None
+    ]
+    if not areas and query.near is None:
+        return range(len(geometries))
     keep = np.ones(len(geometries), dtype=bool)
-    for area in (None if query.bbox is None else shapely.box(*query.bbox), query.area):
-        if area is not None:
-            keep &= _intersects(area, geometries)
+    for area in areas:
+        keep &= _intersects(area, geometries)
     if query.near is None:
-        return [int(index) for index in np.flatnonzero(keep)]
+        return np.flatnonzero(keep).tolist()
     lon, lat, radius_m = query.near
     distance = shapely.distance(shapely.Point(0, 0), _metres_around(lon, lat, geometries))
     keep &= distance <= radius_m

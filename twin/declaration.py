@@ -37,6 +37,7 @@ class FieldDeclaration(_Model):
         unit: UCUM code (``m``, ``m2``, ``Cel``); ``None`` for a number that counts or names.
         values: Code → label, when the field is a code list.
         aliases: Column names that planners' files use for it, Chinese and English.
+        indexed: Filters name it often; a store that keeps statistics of values (PostGIS) answers them by an index.
         source: Clause that asks for it, such as ``E 7.2.3.5.1``.
     """
 
@@ -48,6 +49,7 @@ class FieldDeclaration(_Model):
     values: Mapping[str, Text] = Field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     required: bool = False
+    indexed: bool = False
     source: str | None = None
 
 

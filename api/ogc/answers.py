@@ -1,6 +1,7 @@
 """What the routes of the OGC APIs share: which encoding is asked for, addresses, answers, the layers that are open."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from fastapi import Request, Response
@@ -54,7 +55,17 @@ def feature_form(request: Request, texts: dict[str, str]) -> str:
 
 def root(request: Request) -> str:
     """Return the address of the service, with a slash at its end."""
-    return str(request.base_url)
+    scope = request.scope
+    outside = scope.get("app_root_path", scope.get("root_path", ""))
+    return _root(scope["scheme"], tuple(scope.get("server") or ()), outside, request.headers.get("host"))
+
+
+@lru_cache(maxsize=256)
+def _root(scheme: str, server: tuple[str, int], outside: str, host: str | None) -> str:
+    """Return what starlette makes of these parts of a request; nearly all requests have the same."""
+    headers = [] if host is None else [(b"host", host.encode("latin-1"))]
+    asked = {"type": "http", "scheme": scheme, "server": server or None, "root_path": outside, "headers": headers}
+    return str(Request({**asked, "path": "/", "query_string": b""}).base_url)
 
 
 def base(request: Request) -> str:

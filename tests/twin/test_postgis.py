@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 from gis.errors import BadInput, LifangError, Unavailable
 from gis.local import LocalFrame
 from layers.catalogue import load_catalogue
+from twin.declaration import Catalogue, FieldDeclaration
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature
+from twin.filter import Compare, queryables
 from twin.query import Query
 from twin.series import Series
 from twin.store import NewEvent, Reading
@@ -24,6 +27,8 @@ from twin.store import NewEvent, Reading
 pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'lifang[postgis]')")
 
 from twin.postgis import PostgisStore
+from twin.postgis.condition import leaf
+from twin.postgis.select import _is_gathered, rows
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -563,3 +568,46 @@ def key(feature):
 def forget(store):
     tables = ("feature", "feature_box", "feature_text") if isinstance(store, EmbeddedStore) else ("feature",)
     store.write(lambda tx: [tx._connection.execute(f"DELETE FROM {table}") for table in tables]).result()
+
+
+# --- plans ----------------------------------------------------------------------------------------------------------
+
+
+def _with_uses(**more):
+    field = {"name": "main_use", "title": {"zh": "用途", "en": "Use"}, **more}
+    return Catalogue([CATALOGUE["building"].model_copy(update={"fields": (FieldDeclaration(**field),)})])
+
+
+def test_a_field_declared_as_indexed_has_an_index_that_filters_use_until_it_is_no_longer(database):
+    indexed, plain = _with_uses(indexed=True), _with_uses()
+    store = PostgisStore(database, indexed)
+    uses = [house(f"B-{n:03}", attributes={"main_use": f"use {n}"}) for n in range(300)]
+    put(store, *uses, house("B-X", attributes={"main_use": 7}))
+    wanted = Compare(queryables(indexed["building"])["main_use"], "=", "use 7")
+    assert [one.id for one in store.find(Query(layers=("building",), where=wanted)).features] == ["B-007"]
+    store._session.connection.execute("SET enable_seqscan = off")  # so few rows are read faster without an index
+    text, values = leaf(wanted)
+    explained = f"EXPLAIN SELECT fid FROM feature WHERE layer = %s AND superseded_at IS NULL AND {text}"
+    plan = [line["QUERY PLAN"] for line in rows(store._session.connection, explained, "building", *values)]
+    assert any("by building.main_use" in line for line in plan), plan
+    store.close()
+    PostgisStore(database, indexed).close()
+    store = PostgisStore(database, plain)
+    sql = "SELECT relname FROM pg_class WHERE relname LIKE 'by %%' AND relnamespace = current_schema()::regnamespace"
+    assert store._rows(sql) == []
+    store.close()
+
+
+def test_pages_of_a_wide_box_are_the_same_whether_they_are_gathered_or_walked(open_store):
+    store = open_store()
+    spots = [shapely.Point(120 + n % 20 * 0.005, 30 + n // 20 * 0.005) for n in range(300)]
+    put(store, *(house(f"B-{n * 7 % 300:03}", geometry=spot) for n, spot in enumerate(spots)))
+    store._session.connection.execute("ANALYZE feature")
+    for east, gathered in ((120.012, True), (121, False)):
+        query = Query(layers=("building",), bbox=(120, 29, east, 31), limit=20, counted=False)
+        assert store._ask(_is_gathered, query, 20) is gathered
+        whole, seen, cursor = store.find(replace(query, limit=None)).features, [], None
+        while not seen or cursor:
+            page = store.find(replace(query, cursor=cursor))
+            seen, cursor = [*seen, *page.features], page.next
+        assert [one.id for one in seen] == [one.id for one in whole]

@@ -29,11 +29,20 @@ def leaf(condition: Leaf) -> tuple[str, list[Any]]:
             return "ST_Intersects(geom, ST_GeomFromWKB(%s, 4326))", [shapely.to_wkb(area)]
 
 
-def _value(named: Property) -> tuple[str, list[Any]]:
+def value_of(named: Property, written: str) -> str:
+    """Return the SQL of a property's value; an index serves the very same text.
+
+    Args:
+        named: The property.
+        written: The name as SQL, bound or quoted; of a column not needed.
+    """
     # "C" compares text by code point.
     order = ' COLLATE "C"' if named.type == "string" else ""
     if named.column:
-        return named.name + order, []
-    kind = f"json_typeof(attributes -> %s::text) = '{named.type}'"
-    value = f"(attributes ->> %s::text)::{_CASTS[named.type]}"
-    return f"(CASE WHEN {kind} THEN {value} END){order}", [named.name, named.name]
+        return named.name + order
+    kind = f"json_typeof(attributes -> {written}::text) = '{named.type}'"
+    return f"(CASE WHEN {kind} THEN (attributes ->> {written}::text)::{_CASTS[named.type]} END){order}"
+
+
+def _value(named: Property) -> tuple[str, list[Any]]:
+    return value_of(named, "%s"), [] if named.column else [named.name, named.name]

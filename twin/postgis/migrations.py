@@ -1,16 +1,18 @@
 """Schema migrations, applied in order, each recorded in the transaction that made it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 
 from gis.errors import Unavailable
+from twin.declaration import Layer
 from twin.postgis.connection import Connection
+from twin.postgis.indexes import index_fields
 
 _LOCK = 0x4C494641  # "LIFA": held while migrating, for several processes start at once
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the database to the newest schema.
+def migrate(connection: Connection, layers: Iterable[Layer]) -> None:
+    """Bring the database to the newest schema, with the indexes that the layers declare.
 
     Raises:
         Unavailable: ``store.newer_schema`` when a newer program wrote it, ``store.no_postgis`` without PostGIS.
@@ -21,6 +23,7 @@ def migrate(connection: Connection) -> None:
         for number, step in enumerate(_MIGRATIONS[_applied(connection) :], start=_applied(connection) + 1):
             step(connection)
             connection.execute("INSERT INTO lifang_migration (number) VALUES (%s)", (number,))
+        index_fields(connection, layers)
 
 
 def _demand_postgis(connection: Connection) -> None:

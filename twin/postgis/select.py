@@ -105,11 +105,14 @@ def _first(
     found: list[tuple[Any, ...]] = []
     shapes: list[Any] = []
     more, asked = True, 0
+    gathered = _is_gathered(connection, query, limit)
     while more and len(found) <= limit:
         if asked == statements:
             return None
         asked += 1
-        rows = _candidates(connection, where, reading, after, limit + _SPARE, prepare=_is_by_name(query))
+        rows = _candidates(
+            connection, where, reading, after, limit + _SPARE, prepare=_is_by_name(query), gathered=gathered
+        )
         geometries = shapely.from_wkb([row[-1] for row in rows])
         meeting = accepted(query, geometries)
         found += [rows[number] for number in meeting]
@@ -125,9 +128,31 @@ _SPARE = 10
 
 
 def _is_by_name(query: Query) -> bool | None:
-    """Tell whether a query asks for one thing and no more, whose plan is the same for all; ``None`` when not."""
-    bare = Query(layers=query.layers, ids=query.ids, limit=query.limit, counted=query.counted)
-    return True if len(query.ids) == len(query.layers) == 1 and query == bare else None
+    """Tell whether a query asks for the present of one thing, whose plan is the same for all; ``None`` when not."""
+    if len(query.ids) != 1 or len(query.layers) != 1 or query.filters or query.storeys:
+        return None
+    narrower = (query.bbox, query.area, query.where, query.within, query.z_min_m, query.z_max_m)
+    return True if all(one is None for one in (*narrower, query.at, query.during, query.known_at)) else None
+
+
+_WIDE_DEG = 0.01
+"""The planner is right about boxes that are not so wide: it looks into the spatial index first."""
+_DEARER = 3
+"""So much longer a row takes that is looked at in the order of ids, which is no order in space."""
+
+
+def _is_gathered(connection: Connection, query: Query, limit: int) -> bool:
+    """Tell whether all that a box holds is found and sorted sooner than a page is full when walking by id.
+
+    The planner thinks that what lies side by side is stored far apart, and walks too soon.
+    """
+    around = bounds(query)
+    if around is None or max(around[2] - around[0], around[3] - around[1]) < _WIDE_DEG:
+        return False
+    box = "EXPLAIN (FORMAT JSON) SELECT FROM feature WHERE geom && ST_MakeEnvelope(%s, %s, %s, %s, 4326)"
+    held = rows(connection, box, *(float(side) for side in around))[0]["QUERY PLAN"][0]["Plan"]["Plan Rows"]
+    everything = rows(connection, "SELECT reltuples FROM pg_class WHERE oid = 'feature'::regclass")[0]["reltuples"]
+    return bool(held * held < _DEARER * limit * everything)
 
 
 def _candidates(
@@ -138,9 +163,15 @@ def _candidates(
     most: int | None,
     *,
     prepare: bool | None = None,
+    gathered: bool = False,
 ) -> list[tuple[Any, ...]]:
     behind = "" if after is None else "AND (layer, id) > (%s, %s)"
-    sql = f"SELECT fid, {reading.columns} FROM feature WHERE {where.sql} {behind} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
+    columns, chosen = f"fid, {reading.columns}", f"{where.sql} {behind}"
+    sql = f"SELECT {columns} FROM feature WHERE {chosen} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
+    if gathered:  # OFFSET keeps the planner from walking; what is sorted is slim
+        held = f"SELECT layer, id, fid FROM feature WHERE {chosen} OFFSET 0"  # noqa: S608
+        first = f"SELECT fid FROM ({held}) AS held ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
+        sql = f"SELECT {columns} FROM feature WHERE fid = ANY(ARRAY({first})) ORDER BY layer, id, fid"  # noqa: S608
     return tuples(connection, sql, *where.values, *(after or ()), most, prepare=prepare)
 
 

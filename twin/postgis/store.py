@@ -68,7 +68,7 @@ class PostgisStore:
         self._lock = threading.Lock()
         self._session = PostgisSession(self._parameters, catalogue, clock)
         try:
-            migrate(self._session.connection)
+            migrate(self._session.connection, catalogue.values())
         except psycopg.Error as error:
             self._session.connection.close()
             raise translate(error) from error
