@@ -364,8 +364,12 @@ class Store(Protocol):
         log and reach back as far as it does.
         """
 
-    def heard(self) -> Mapping[str, datetime]:
-        """Return the devices that have ever reported a value, and when the newest came in (our clock)."""
+    def heard(self, since: datetime | None = None) -> Mapping[str, datetime]:
+        """Return the devices that have ever reported a value, and when the newest came in (our clock).
+
+        Args:
+            since: Only those of which something came in at or after it.
+        """
 
     def version(self, layers: Sequence[str]) -> str:
         """Return a token that changes whenever any of these layers changes; for ETags."""

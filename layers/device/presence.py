@@ -1,5 +1,6 @@
 """Online, offline, silent: what the log says about each device, kept with its history and told when it changes."""
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,11 +13,11 @@ from layers.alarm.desk import Desk, Report
 from layers.alarm.policy import Policy
 from layers.alarm.record import utc
 from layers.alarm.rules import alarm_id
-from layers.device.registry import Registry, device_event
+from layers.device.registry import KIND, Registry, device_event
 from layers.device.silence import Presence, Standing, changes, grouped, silent_groups
 from layers.device.types import DeviceType
+from layers.following import Following
 from twin.feature import Feature
-from twin.query import Query
 from twin.spacecode import building_of
 from twin.store import Store, Transaction
 
@@ -55,21 +56,35 @@ class Watchman:
         self._board = board
         self._clock = clock
         self._started = clock()
-        self._standing: dict[str, Standing] = {}
-        self._version = ""
+        self._lock = threading.Lock()
+        self._following = Following(store, LAYER, KIND)
+        self._standing: Mapping[str, Standing] = {}
+        self._heard: Mapping[str, datetime] = {}
+        self._newest: datetime | None = None
+        self._beats: tuple[Mapping[str, Feature], Mapping[str, int]] = ({}, {})
 
     def standing(self) -> Mapping[str, Standing]:
         """Return the presence of every device that has begun to talk."""
-        version = self._store.version([LAYER])
-        if version != self._version:
-            found = self._store.find(Query(layers=(LAYER,))).features
-            self._standing = {one.id: standing_of(one) for one in found}
-            self._version = version
-        return self._standing
+        with self._lock:
+            changed = self._following.changed()
+            if changed:
+                standing = {number: one for number, one in self._standing.items() if number not in changed}
+                standing.update((one.id, standing_of(one)) for one in changed.values() if one is not None)
+                self._standing = standing
+            return self._standing
+
+    def heard(self) -> Mapping[str, datetime]:
+        """Return when each device that has begun to talk was last heard, by our clock."""
+        with self._lock:
+            newer = self._store.heard(self._newest)
+            if newer:
+                self._heard = {**self._heard, **newer}
+                self._newest = max(newer.values())
+            return self._heard
 
     def missed(self) -> dict[str, str]:
         """Return the devices that are not heard although they report by themselves: ``silent`` or ``offline``."""
-        heard, known = self._store.heard(), self.standing()
+        heard, known = self.heard(), self.standing()
         found: dict[str, str] = {
             number: "silent"
             for number, device in self._registry.devices().items()
@@ -94,14 +109,17 @@ class Watchman:
     def tick(self) -> "Future[None] | None":
         """Note whose presence changed, a thousand at most; ``None`` when nobody's did."""
         now, devices = self._clock(), self._registry.devices()
-        heard = {number: last for number, last in self._store.heard().items() if number in devices}
-        beats = {
-            number: beat
-            for number, device in devices.items()
-            if (beat := heartbeat_s(device, self._registry.kind(device))) is not None
-        }
+        heard = {number: last for number, last in self.heard().items() if number in devices}
+        beats = self._heartbeats(devices)
         found = list(islice(changes(now, self._started, beats, heard, self.standing()), _AT_ONCE))
         return self._take(found, now) if found else None
+
+    def _heartbeats(self, devices: Mapping[str, Feature]) -> Mapping[str, int]:
+        """Return after how many seconds each device's silence tells; worked out once for the same registry."""
+        if self._beats[0] is not devices:
+            known = ((number, heartbeat_s(one, self._registry.kind(one))) for number, one in devices.items())
+            self._beats = devices, {number: beat for number, beat in known if beat is not None}
+        return self._beats[1]
 
     def _take(self, found: list[tuple[str, Presence]], now: datetime) -> "Future[None]":
         devices, standing = self._registry.devices(), self.standing()

@@ -18,6 +18,9 @@ from twin.query import Query
 from twin.spacecode import SpaceCode, building_of
 from twin.store import NewEvent, Store, Transaction
 
+KIND = "device"
+"""Of the events that tell of a device's new status."""
+
 _PLACED = ("name", "place", "longitude", "latitude", "height_m")
 
 
@@ -169,7 +172,7 @@ def _tell(transaction: Transaction, device: Feature, status: str, now: datetime)
 def device_event(device: Feature, status: str, now: datetime) -> NewEvent:
     """Return the event that tells of a device's new status (E 7.2.3.2)."""
     return NewEvent(
-        kind="device",
+        kind=KIND,
         community=device.community,
         subject=device.id,
         source="lifang:device",

@@ -1,19 +1,17 @@
 """Supervision of time: who lets an incident wait too long is told of once, and again for the next step."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime
 
+from layers.following import Following
 from layers.incident.desk import overrun
 from layers.incident.policy import Policy
 from layers.incident.record import KIND, LAYER, incident_of
 from layers.incident.times import awaited
-from twin.feature import Feature
-from twin.query import Query
 from twin.store import Store, Transaction
 
 _AT_ONCE = 200
-_BATCH = 1000
 
 
 class Supervision:
@@ -29,7 +27,7 @@ class Supervision:
         self._store = store
         self._policy = policy
         self._clock = clock
-        self._position = -1
+        self._following = Following(store, LAYER, KIND)
         self._due: dict[str, datetime] = {}
 
     def tick(self) -> "Future[None] | None":
@@ -47,29 +45,9 @@ class Supervision:
         return self._store.write(work)
 
     def _follow(self) -> None:
-        if self._position < 0:
-            position = self._store.last_seq()
-            self._take(self._store.find(Query(layers=(LAYER,))).features)
-            self._position = position
-        last = self._store.last_seq()
-        while self._position < last:
-            events = self._store.events(self._position, _BATCH, (KIND,))
-            changed = tuple({event.subject for event in events})
-            if changed:
-                found = self._store.find(Query(layers=(LAYER,), ids=changed)).features
-                self._forget(set(changed) - {record.id for record in found})
-                self._take(found)
-            newest = events[-1].seq if events else 0
-            self._position = newest if len(events) == _BATCH else max(last, newest)
-
-    def _take(self, records: Iterable[Feature]) -> None:
-        for record in records:
-            waited = awaited(incident_of(record), self._policy)
+        for no, record in self._following.changed().items():
+            waited = None if record is None else awaited(incident_of(record), self._policy)
             if waited is None:
-                self._due.pop(record.id, None)
+                self._due.pop(no, None)
             else:
-                self._due[record.id] = waited.due
-
-    def _forget(self, gone: Iterable[str]) -> None:
-        for no in gone:
-            self._due.pop(no, None)
+                self._due[no] = waited.due

@@ -116,6 +116,7 @@ def test_it_is_known_when_a_device_was_last_heard_whatever_its_own_clock_says(st
     clock.now += HOUR
     observe(store, reading(1, 1, NOON - 100 * HOUR))
     assert store.heard() == {"D-1": clock.now}
+    assert (store.heard(clock.now), store.heard(clock.now + HOUR)) == ({"D-1": clock.now}, {})
 
 
 def test_of_a_message_with_a_repetition_each_reading_is_kept_once(store):

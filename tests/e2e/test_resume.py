@@ -80,6 +80,8 @@ def test_what_nobody_accepted_in_time_while_the_server_was_down_is_marked_until_
     mortal.start()
     mark = page.locator(f"[data-event='incident/{no}'] .overdue")
     expect(mark).to_have_text("超时未受理", timeout=LONG_MS)
+    page.locator(f"[data-event='incident/{no}'] .open").click()
+    expect(page.locator(".log li").first).to_contain_text("时限督办", timeout=LONG_MS)
     asked.post(f"incidents/{no}/accept", json={"by": "甲"}).raise_for_status()
     expect(page.locator(f"[data-event='incident/{no}']")).to_contain_text("已受理", timeout=LONG_MS)
     expect(mark).to_have_count(0)

@@ -18,7 +18,17 @@ from twin.embedded import condition, series
 from twin.embedded.gpkg import register_layers
 from twin.embedded.log import last_seq
 from twin.embedded.migrations import check_ours, migrate
-from twin.embedded.rows import COLUMNS, FEATURES, ROWS, descent_of, event_of, feature_of, identifier_of, to_moment
+from twin.embedded.rows import (
+    COLUMNS,
+    FEATURES,
+    ROWS,
+    descent_of,
+    event_of,
+    feature_of,
+    identifier_of,
+    to_moment,
+    to_text,
+)
 from twin.embedded.select import find
 from twin.embedded.session import SqliteSession, translate
 from twin.embedded.text import SqliteIndex, bearers, lookup
@@ -190,10 +200,11 @@ class EmbeddedStore:
         """Return the latest values of these devices and of all that stand in a place or below it."""
         return self._ask(series.latest, list(devices), within, at, known_at)
 
-    def heard(self) -> Mapping[str, datetime]:
-        """Return the devices that have ever reported a value, and when the newest came in."""
-        sql = "SELECT device, max(recorded_at) FROM latest GROUP BY device"
-        return {device: to_moment(text) for device, text in self._rows(sql)}
+    def heard(self, since: datetime | None = None) -> Mapping[str, datetime]:
+        """Return the devices that have ever reported a value, or did since a moment, and when the newest came in."""
+        sql = "SELECT device, max(recorded_at) FROM latest WHERE recorded_at >= ? GROUP BY device"
+        given = "" if since is None else to_text(since)
+        return {device: to_moment(text) for device, text in self._rows(sql, given)}
 
     def version(self, layers: Sequence[str]) -> str:
         """Return a token that changes whenever any of these layers changes."""

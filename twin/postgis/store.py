@@ -38,6 +38,7 @@ from twin.writer import Subscribers, Writer
 T = TypeVar("T")
 _READERS = 8
 _NEVER = 2**31  # so often a statement is seen before the driver prepares it by itself
+_FIRST = datetime.min.replace(tzinfo=UTC)
 _PATIENCE_S = 5.0  # how long a reader waits for a connection
 
 
@@ -194,10 +195,10 @@ class PostgisStore:
         """Return the latest values of these devices and of all that stand in a place or below it."""
         return self._ask(series.latest, list(devices), within, at, known_at)
 
-    def heard(self) -> Mapping[str, datetime]:
-        """Return the devices that have ever reported a value, and when the newest came in."""
-        sql = "SELECT device, max(recorded_at) AS heard FROM latest GROUP BY device"
-        return {row["device"]: row["heard"] for row in self._rows(sql)}
+    def heard(self, since: datetime | None = None) -> Mapping[str, datetime]:
+        """Return the devices that have ever reported a value, or did since a moment, and when the newest came in."""
+        sql = "SELECT device, max(recorded_at) AS heard FROM latest WHERE recorded_at >= %s GROUP BY device"
+        return {row["device"]: row["heard"] for row in self._rows(sql, since or _FIRST)}
 
     def version(self, layers: Sequence[str]) -> str:
         """Return a token that changes whenever any of these layers changes."""
