@@ -33,6 +33,7 @@ class Observation(TypedDict):
     property: Annotated[str, Field(max_length=200, description="A measure or an alarm of the device's type.")]
     result: Annotated[Reading, Field(description="In the unit that is named.")]
     phenomenonTime: Annotated[DateTime, Field(description="When it was so.")]
+    resultTime: NotRequired[Annotated[DateTime | None, Field(description="When the result was made, if later.")]]
     source: Annotated[str, Field(max_length=200, description="Who sends it.")]
     source_seq: Annotated[str, Field(max_length=200, description="Its number there; known by it again.")]
     unit: NotRequired[Annotated[str | None, Field(description="UCUM code; the catalogue's unit when left out.")]]

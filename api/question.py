@@ -19,7 +19,7 @@ from api.parameters import area_of, on_earth
 from api.view import View
 from gis.crs import CRS84, box_in_crs84
 from gis.errors import BadInput, Forbidden
-from twin.access import Aggregation
+from twin.access import GROUPINGS, Aggregation
 from twin.filter import Condition, queryables
 from twin.query import Page, Query
 from twin.walking import Start
@@ -119,7 +119,7 @@ class Sums(_Part):
         },
     )
     layer: str = Field(max_length=100)
-    by: str = Field(max_length=20, description="community, grid, building, unit, storey or h3")
+    by: str = Field(max_length=20, description="What it is counted by", json_schema_extra={"enum": list(GROUPINGS)})
     sum: str | None = Field(default=None, max_length=100, description="Numeric field")
     resolution: int = Field(default=11, description="H3 resolution for by=h3")
     where: Where = Where()
