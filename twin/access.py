@@ -145,7 +145,7 @@ class Access:
     def masked(self, feature: Feature) -> Feature:
         """Return the feature without the fields that do not leave the store."""
         shown = _shown(self._catalogue[feature.layer])
-        if shown is None:
+        if shown is None or feature.attributes.keys() <= shown:
             return feature
         return replace(feature, attributes=_kept(feature.attributes, shown))
 

@@ -23,6 +23,7 @@ from api.view import Seen, View
 from gis.errors import BadInput, Conflict
 from layers.device.types import DeviceType
 from twin.feature import Feature
+from twin.filter import Compare, Property
 from twin.matching import integrity
 from twin.spacecode import SpaceCode
 from twin.store import Identifier, Latest, Transaction
@@ -196,13 +197,12 @@ def _ancestors(seen: View, found: Feature) -> list[Feature]:
 
 
 def _children(seen: View, found: Feature) -> list[Feature]:
-    below = seen.find("unit", "storey", "space", within=found.id)
-    children = [place for place in below if place.parent == found.id]
+    children = seen.find("unit", "storey", "space", within=found.id, where=Compare(_PARENT, "=", found.id))
     return sorted(children, key=lambda child: (child.layer != "unit", child.storey or 0, child.id))
 
 
 def _devices(seen: View, key: str) -> list[dict[str, Any]]:
-    devices = seen.find("device", within=key, limit=_MOST)
+    devices = seen.find("device", within=key, limit=_MOST, counted=False)
     kinds = {device.id: seen.here.types.get(device.attributes.get("device_type", "")) for device in devices}
     values: dict[str, dict[str, Any]] = {device.id: {} for device in devices}
     for latest in seen.here.store.latest(values, at=seen.at, known_at=seen.known_at) if values else ():
@@ -256,18 +256,19 @@ def _coded(found: Feature) -> bool:
 
 def _facilities(seen: View, found: Feature) -> list[dict[str, Any]]:
     """Return the facilities that stand in a place or within its outline."""
-    inside = seen.find("facility", within=found.id, limit=_MOST)
-    around = () if found.geometry is None else seen.find("facility", area=found.geometry, limit=_MOST)
+    inside = seen.find("facility", within=found.id, limit=_MOST, counted=False)
+    around = () if found.geometry is None else seen.find("facility", area=found.geometry, limit=_MOST, counted=False)
     known = {one.id: one for one in (*inside, *around)}
     return [{"id": one.id, "name": one.name, "attributes": dict(one.attributes)} for one in known.values()]
 
 
 def _incidents(seen: View, found: Feature) -> list[dict[str, Any]]:
-    incidents = seen.find("incident", within=found.id, limit=_MOST)
+    incidents = seen.find("incident", within=found.id, limit=_MOST, counted=False)
     return [{"id": one.id, "name": one.name, "attributes": dict(one.attributes)} for one in incidents]
 
 
 _MOST = 1000
+_PARENT = Property("parent", "string", column=True)
 
 PARTS: Mapping[str, Callable[[View, Feature], Any]] = {
     "address": address_of,

@@ -69,15 +69,17 @@ def _count(connection: sqlite3.Connection, where: _Where) -> int:
 
 def _where(query: Query, now: datetime) -> _Where:
     where = _Where([], [])
-    # The unary plus keeps the planner from walking a whole layer where a box names a few rows.
-    plus = "+" if bounds(query) is not None and not query.ids and query.within is None else ""
+    # The unary plus keeps the planner from walking a whole layer where a box or a place names a few rows.
+    few = bounds(query) is not None or (query.within is not None and query.known_at is None)
+    plus = "+" if few and not query.ids else ""
     where.add(f"{plus}layer IN ({_marks(query.layers)})", *query.layers)
     _when(query, now, where)
     if query.ids:
         where.add(f"id IN ({_marks(query.ids)})", *query.ids)
     if query.within is not None:
-        # '.' follows '-' in ASCII: the range holds every key below this one and nothing else.
-        where.add("(place = ? OR (place > ? AND place < ?))", query.within, query.within + "-", query.within + ".")
+        # '.' follows '-' in ASCII: the key, and from '-' on every key below it; one range, for an index walks no two.
+        place = query.within
+        where.add("place >= ? AND place < ? AND (place = ? OR place > ?)", place, place + ".", place, place + "-")
     if query.storeys:
         where.add(f"storey IN ({_marks(query.storeys)})", *query.storeys)
     if query.z_min_m is not None:

@@ -24,7 +24,7 @@ class SqliteIndex:
         rows = self._connection.execute(
             f"SELECT {COLUMNS} FROM feature"  # noqa: S608
             f" WHERE fid IN (SELECT rowid FROM feature_text WHERE feature_text MATCH ? LIMIT {_MOST})"
-            f" AND layer IN ({_marks(layers)}) AND {_NOW}"
+            f" AND +layer IN ({_marks(layers)}) AND {_NOW}"  # the plus: few match, a layer holds all there are
             " ORDER BY length(coalesce(name, id)), layer, id LIMIT ?",
             (expression(clauses, layers), *layers, limit),
         )
@@ -33,9 +33,10 @@ class SqliteIndex:
     def named(self, beginning: str, layers: Sequence[str], limit: int) -> list[tuple[str, Feature]]:
         """Return identifiers that begin so, in order, with the current places of some layers that bear them."""
         rows = self._connection.execute(
-            f"SELECT value, {COLUMNS} FROM feature"  # noqa: S608
-            " JOIN (SELECT DISTINCT value, place AS bearer FROM identifier"
-            "  WHERE value >= ? AND value < ? AND valid_to IS NULL ORDER BY value, place LIMIT ?) ON id = bearer"
+            f"SELECT value, {COLUMNS} FROM"  # noqa: S608
+            " (SELECT DISTINCT value, place AS bearer FROM identifier"
+            "  WHERE value >= ? AND value < ? AND valid_to IS NULL ORDER BY value, place LIMIT ?)"
+            " CROSS JOIN feature ON id = bearer"  # in this order: each of a few bearers is looked up
             f" WHERE layer IN ({_marks(layers)}) AND {_NOW} ORDER BY value, id",
             (beginning, beginning + _LAST, limit, *layers),
         )
