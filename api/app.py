@@ -186,6 +186,8 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
     describe(app)
     # They are tried in turn: what is asked most often stands first.
     for module in (
+        tile_routes,
+        ogc,
         observations,
         query,
         places,
@@ -211,8 +213,6 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         subscriptions,
         scene,
         imports,
-        ogc,
-        tile_routes,
         edit_routes,
         catalogue_routes,
         export,

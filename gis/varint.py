@@ -1,11 +1,12 @@
 """Numbers and fields as Protocol Buffers write them."""
 
-from itertools import pairwise
-
 import numpy as np
 import numpy.typing as npt
 
+Integers = npt.NDArray[np.int64]
+
 _LOW = 0x7F
+_BITS = 63
 
 
 def varint(number: int) -> bytes:
@@ -31,29 +32,37 @@ def _written(number: int) -> bytes:
 _SMALL = tuple(_written(number) for number in range(4096))
 
 
-def varints(numbers: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> list[bytes]:
-    r"""Return numbers from 0 to 2**63 - 1, in groups.
+def widths(numbers: Integers) -> Integers:
+    """Return how many bytes each number from 0 to 2**63 - 1 takes.
 
-    Args:
-        numbers: All of them.
-        ends: Where each group ends, counted in numbers; a group may be empty.
-
-    >>> varints(np.array([1, 300, 2]), np.array([2, 2, 3]))
-    [b'\x01\xac\x02', b'', b'\x02']
+    >>> widths(np.array([0, 127, 128, 2**53])).tolist()
+    [1, 1, 2, 8]
     """
-    widths = np.ones(len(numbers), dtype=np.int64)
-    for bits in range(7, int(numbers.max(initial=0)).bit_length(), 7):
-        widths += numbers >> bits > 0
-    stops = np.cumsum(widths)
-    begins = stops - widths
-    content = np.empty(stops[-1] if len(stops) else 0, dtype=np.uint8)
-    for place in range(int(widths.max(initial=0))):
-        held = widths > place
-        more = (widths[held] > place + 1).astype(np.int64) << 7
-        content[begins[held] + place] = (numbers[held] >> (7 * place)) & _LOW | more
-    whole = content.tobytes()
-    edges = np.concatenate(([0], stops))[np.concatenate(([0], ends))].tolist()
-    return [whole[start:end] for start, end in pairwise(edges)]
+    found = np.ones(len(numbers), dtype=np.int64)
+    longer = np.flatnonzero(numbers > _LOW)
+    bits = 7
+    while len(longer):
+        found[longer] += 1
+        bits += 7
+        longer = longer[numbers[longer] >> bits > 0] if bits < _BITS else longer[:0]
+    return found
+
+
+def packed(numbers: Integers) -> bytes:
+    r"""Return numbers from 0 to 2**63 - 1 one after another.
+
+    >>> packed(np.array([1, 300, 2]))
+    b'\x01\xac\x02\x02'
+    """
+    sizes = widths(numbers)
+    begins = np.cumsum(sizes) - sizes
+    content = np.empty(int(sizes.sum()), dtype=np.uint8)
+    rest, left = numbers, sizes
+    while len(rest):
+        content[begins] = (rest & _LOW) | (left > 1) << 7
+        longer = np.flatnonzero(left > 1)
+        rest, left, begins = rest[longer] >> 7, left[longer] - 1, begins[longer] + 1
+    return content.tobytes()
 
 
 def field(number: int, content: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Permission, masking and counting, below every face: what the API cannot read here, no face can show."""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,13 +9,17 @@ from functools import lru_cache
 from typing import Any
 
 import h3
+import numpy as np
+import numpy.typing as npt
+import shapely
 
 from gis.errors import BadInput, Forbidden
 from twin.declaration import Catalogue, Layer
 from twin.feature import JSON, Feature
 from twin.filter import Condition, properties, queryables
 from twin.query import Page, Query, Row, Rows
-from twin.store import Store
+from twin.spacecode import building_of
+from twin.store import Columns, Store
 from twin.versions import dump
 
 MIN_PERSONS = 5
@@ -22,6 +27,10 @@ MIN_PERSONS = 5
 
 FARTHEST_M = 100_000.0
 _FIRST_RADIUS_M = 100.0
+
+_SEGMENTS = {"building": 2, "unit": 3, "storey": 4}
+_NOWHERE = (math.nan, math.nan)
+Points = npt.NDArray[np.float64]
 
 GROUPINGS = ("community", "grid", "building", "unit", "storey", "h3")
 
@@ -163,23 +172,29 @@ class Access:
             BadInput: ``aggregate.by``, ``aggregate.field``, ``aggregate.resolution``.
         """
         layer = self._check_aggregate(query, by, total, resolution)
-        records = self._store.find(replace(query, limit=None, cursor=None)).features
-        groups: dict[str, list[Any]] = defaultdict(list)
-        for key, record in zip(self._keys(records, by, resolution), records, strict=True):
+        records = self._store.columns(query, () if total is None else (total,))
+        groups: dict[str, list[float | None]] = defaultdict(list)
+        for key, value in zip(self._keys(records, by, resolution), _numbers(records, total), strict=True):
             if key is not None:
-                groups[key].append(record.attributes.get(total) if total else None)
+                groups[key].append(value)
         return _suppressed(groups, personal=layer.access == "aggregate", summed=total is not None)
 
     def total(self, query: Query, total: str) -> Group:
         """Return one group of everything that matches: how many records, and their sum; suppressed like any group."""
         layer = self._check_aggregate(query, "community", total, 0)
-        records = self._store.find(replace(query, limit=None, cursor=None)).features
-        value = sum(_number(record.attributes.get(total)) for record in records)
+        records = self._store.columns(query, (total,))
+        value = sum(number or 0.0 for number in _numbers(records, total))
         if layer.access == "aggregate" and 0 < value < MIN_PERSONS:
             return Group("", None, None)
-        return Group("", len(records), value)
+        return Group("", len(records.ids), value)
 
-    def counted(self, query: Query, group: Callable[[Feature], Hashable | None], total: str) -> Counted:
+    def counted(
+        self,
+        query: Query,
+        group: Callable[[str | None, int | None], Hashable | None],
+        total: str,
+        inside: Sequence[str] | None = None,
+    ) -> Counted:
         """Return counts and sums of a numeric field by groups of the asker's making, and of all groups together.
 
         Small groups are suppressed; where one alone would be, the smallest of the others is too, because the total
@@ -187,22 +202,42 @@ class Access:
 
         Args:
             query: Which records; one layer.
-            group: The group of a record; ``None`` leaves it out.
+            group: The group of a record by its place and storey; ``None`` leaves it out.
             total: Field to sum; for layers about persons the number of persons.
+            inside: Only what stands in one of these places or below one; ``None`` does not narrow.
 
         Raises:
             BadInput: ``aggregate.layer``, ``aggregate.field``.
         """
         layer = self._check_aggregate(query, "community", total, 0)
         sums: dict[Hashable, list[float]] = defaultdict(lambda: [0, 0.0])
-        for record in self._store.find(replace(query, limit=None, cursor=None)).features:
-            if (key := group(record)) is not None:
+        records = self._store.columns(query, (total,), inside)
+        for place, storey, number in zip(records.places, records.storeys, _numbers(records, total), strict=True):
+            if (key := group(place, storey)) is not None:
                 sums[key][0] += 1
-                sums[key][1] += _number(record.attributes.get(total))
+                sums[key][1] += number or 0.0
         hidden = _hidden(sums) if layer.access == "aggregate" else set()
         groups = {key: _count(held, suppressed=key in hidden) for key, held in sums.items()}
         whole = [sum(held[0] for held in sums.values()), sum(held[1] for held in sums.values())]
         return Counted(groups, _count(whole, suppressed=layer.access == "aggregate" and 0 < whole[1] < MIN_PERSONS))
+
+    def columns(self, query: Query, fields: Sequence[str], inside: Sequence[str] | None = None) -> Columns:
+        """Return the features that meet a query as columns, with some of the fields the asker may read.
+
+        Args:
+            query: Which.
+            fields: What to tell of them.
+            inside: Only what stands in one of these places or below one; ``None`` does not narrow.
+
+        Raises:
+            Forbidden: ``layer.aggregate_only``.
+            BadInput: ``query.unknown_field`` for a field that is not declared or not readable.
+        """
+        for layer in (self._catalogue[name] for name in query.layers):
+            self.check_open(layer)
+            for name in fields:
+                _check_filter(layer, name)
+        return self._store.columns(query, fields, inside)
 
     def _check_aggregate(self, query: Query, by: str, total: str | None, resolution: int) -> Layer:
         if len(query.layers) != 1:
@@ -226,42 +261,41 @@ class Access:
             )
         return layer
 
-    def _keys(self, records: Sequence[Feature], by: str, resolution: int) -> Iterable[str | None]:
+    def _keys(self, records: Columns, by: str, resolution: int) -> Iterable[str | None]:
         if by == "community":
-            return [record.community for record in records]
-        if by == "building":
-            return [_prefix(record.place, 2) for record in records]
-        if by == "unit":
-            return [_prefix(record.place, 3) for record in records]
-        if by == "storey":
-            return [_prefix(record.place, 4) for record in records]
+            return records.communities
+        if by in _SEGMENTS:
+            return [_prefix(place, _SEGMENTS[by]) for place in records.places]
         positions = self._positions(records)
-        if by == "grid":
-            return self._grids(positions)
-        return [None if at is None else str(h3.latlng_to_cell(at[1], at[0], resolution)) for at in positions]
+        return self._grids(positions) if by == "grid" else _cells(positions, resolution)
 
-    def _positions(self, records: Sequence[Feature]) -> list[tuple[float, float] | None]:
-        """Return longitude and latitude of each record: its own, else its place's, else its building's."""
-        places = self._place_centers({record.place for record in records if record.place and record.geometry is None})
-        return [places.get(record.place or "") if record.geometry is None else _center(record) for record in records]
+    def _positions(self, records: Columns) -> Points:
+        """Return longitude and latitude of each record, its own, else its place's, else its building's; or NaN."""
+        points = _centers(records.geometries)
+        missing = np.flatnonzero(shapely.is_missing(records.geometries)).tolist()
+        places = self._place_centers({place for row in missing if (place := records.places[row])})
+        for row in missing:
+            points[row] = places.get(records.places[row] or "", _NOWHERE)
+        return points
 
     def _place_centers(self, keys: set[str]) -> Mapping[str, tuple[float, float]]:
         if not keys:
             return {}
-        found = self._store.find(Query(layers=("building", "unit", "storey", "space"))).features
-        centers = {place.id: _center(place) for place in found if place.geometry is not None}
+        layers = ("building", "unit", "storey", "space")
+        places = self._store.columns(Query(layers=layers), (), sorted({building_of(key) for key in keys}))
+        drawn = ~shapely.is_missing(places.geometries)
+        points = _centers(places.geometries).tolist()
+        centers = {key: (lon, lat) for key, (lon, lat), has in zip(places.ids, points, drawn, strict=True) if has}
         return {key: centers[at] for key in keys if (at := _nearest_known(key, centers)) is not None}
 
-    def _grids(self, positions: Sequence[tuple[float, float] | None]) -> list[str | None]:
-        import shapely
-
+    def _grids(self, positions: Points) -> list[str | None]:
         grids = [grid for grid in self._store.find(Query(layers=("grid",))).features if grid.geometry is not None]
         tree = shapely.STRtree([grid.geometry for grid in grids if grid.geometry is not None])
-        found: list[str | None] = []
-        for at in positions:
-            hits: list[int] = [] if at is None else list(tree.query(shapely.Point(at), predicate="intersects"))
-            found.append(grids[min(hits)].id if hits else None)
-        return found
+        rows, hits = tree.query(shapely.points(positions), predicate="intersects")
+        first = np.full(len(positions), len(grids))
+        np.minimum.at(first, rows, hits)
+        names = [*(grid.id for grid in grids), None]
+        return [names[number] for number in first.tolist()]
 
 
 @lru_cache(maxsize=512)
@@ -304,11 +338,11 @@ def _unknown_field(layer: Layer, name: str, readable: Iterable[str]) -> BadInput
     )
 
 
-def _suppressed(groups: Mapping[str, Sequence[Any]], *, personal: bool, summed: bool) -> Aggregation:
+def _suppressed(groups: Mapping[str, Sequence[float | None]], *, personal: bool, summed: bool) -> Aggregation:
     """Return the groups, each with the values of its records."""
     told, small = [], 0
     for key, held in sorted(groups.items()):
-        values = [float(value) for value in held if isinstance(value, int | float) and not isinstance(value, bool)]
+        values = [value for value in held if value is not None]
         if personal and (sum(values) if summed else len(held)) < MIN_PERSONS:
             small += 1
             told.append(Group(key, None, None))
@@ -349,12 +383,20 @@ def _nearest_known(key: str, centers: Mapping[str, tuple[float, float]]) -> str 
     return None
 
 
-def _center(feature: Feature) -> tuple[float, float]:
-    point = feature.geometry.representative_point() if feature.geometry is not None else None
-    if point is None:
-        raise BadInput("place.no_geometry", f"{feature.id} has no geometry.", "Import its footprint.", id=feature.id)
-    return point.x, point.y
+def _numbers(records: Columns, field: str | None) -> Sequence[float | None]:
+    """Return the numbers of a field, ``None`` for what is none."""
+    if field is None:
+        return [None] * len(records.ids)
+    told = records.values[field]
+    return [float(one) if isinstance(one, int | float) and not isinstance(one, bool) else None for one in told]
 
 
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+def _centers(geometries: npt.NDArray[np.object_]) -> Points:
+    """Return a point of each geometry, longitude and latitude; NaN where there is none."""
+    points = shapely.point_on_surface(geometries)
+    return np.column_stack((shapely.get_x(points), shapely.get_y(points)))
+
+
+def _cells(positions: Points, resolution: int) -> list[str | None]:
+    cell = h3.latlng_to_cell
+    return [None if lon != lon else str(cell(lat, lon, resolution)) for lon, lat in positions.tolist()]  # noqa: PLR0124 - NaN

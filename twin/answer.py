@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from gis.errors import BadInput
 from gis.local import bbox_around, metres_from
 from twin.query import Query
+from twin.store import Columns
 
 T = TypeVar("T")
 Geometries = npt.NDArray[np.object_]
@@ -105,6 +107,28 @@ def judge(query: Query, keys: Sequence[Key], geometries: Geometries) -> Chosen:
     page = chosen[start:] if query.limit is None else chosen[start : start + query.limit]
     more = page and start + len(page) < len(chosen)
     return Chosen(page, len(chosen), cursor_of(page[-1].layer, page[-1].id) if more else None)
+
+
+COLUMNS = "id, community, name, place, storey, z_min_m, z_max_m"
+
+
+def columns_of(query: Query, rows: Sequence[Sequence[Any]], geometries: Geometries, fields: Sequence[str]) -> Columns:
+    """Return those candidates that meet the spatial conditions exactly, as columns.
+
+    Args:
+        query: The question.
+        rows: :data:`COLUMNS`, the attributes as JSON text, and the geometry as the store keeps it.
+        geometries: Theirs, CRS84.
+        fields: Attributes to tell.
+    """
+    if query.bbox is not None or query.area is not None or query.near is not None:
+        chosen = accepted(query, geometries)
+        rows, geometries = [rows[index] for index in chosen], geometries[chosen]
+    ids, communities, names, places, storeys, low, high, texts, _ = zip(*rows, strict=True) if rows else [()] * 9
+    said = json.loads(f"[{','.join(texts)}]") if fields else ()  # one text is read much faster than many
+    known, none = set(chain.from_iterable(said)), (None,) * len(said)
+    values = {name: [one.get(name) for one in said] if name in known else none for name in fields}
+    return Columns(ids, communities, names, places, storeys, low, high, geometries, values)
 
 
 def accepted(query: Query, geometries: Geometries) -> Sequence[int]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from gis.errors import BadInput
 from twin.feature import Feature
 from twin.query import Page, Query, Rows
@@ -137,6 +140,26 @@ UNCHANGED = Observed(0, newest=False)
 
 
 @dataclass(frozen=True, slots=True)
+class Columns:
+    """Features as columns of one length, for what reads many and shows or counts little of each.
+
+    Attributes:
+        geometries: CRS84, in a NumPy array.
+        values: The attributes asked for, by name; ``None`` where a feature has none.
+    """
+
+    ids: Sequence[str]
+    communities: Sequence[str]
+    names: Sequence[str | None]
+    places: Sequence[str | None]
+    storeys: Sequence[int | None]
+    z_min_m: Sequence[float | None]
+    z_max_m: Sequence[float | None]
+    geometries: npt.NDArray[np.object_]
+    values: Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Swept:
     """How far a sweep of the log came: the last number it looked at, ``None`` when nothing is left to look at."""
 
@@ -260,6 +283,15 @@ class Store(Protocol):
     def rows(self, query: Query) -> Rows:
         """Answer a query with the same things as :meth:`find`, undecoded."""
 
+    def columns(self, query: Query, fields: Sequence[str], inside: Sequence[str] | None = None) -> Columns:
+        """Return all features that meet a query as columns, in no order.
+
+        Args:
+            query: Which.
+            fields: Attributes to tell.
+            inside: Only what stands in one of these places or below one; ``None`` does not narrow.
+        """
+
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""
 
@@ -373,6 +405,10 @@ class Store(Protocol):
 
     def version(self, layers: Sequence[str]) -> str:
         """Return a token that changes whenever any of these layers changes; for ETags."""
+
+    @property
+    def commits(self) -> int:
+        """Return how many transactions this process has committed; a change is counted before its future is done."""
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of current features per layer."""

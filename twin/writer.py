@@ -64,6 +64,7 @@ class Writer:
         self._committed = committed
         self._queue: queue.Queue[_Job | None] = queue.Queue(MAX_QUEUED)
         self._closed = False
+        self.commits = 0
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -93,6 +94,7 @@ class Writer:
         while (group := self._next_group()) is not None:
             done = self._commit(group)
             if done:
+                self.commits += 1
                 self._committed()
             for job, outcome in done:
                 self._settle(job.future, outcome)

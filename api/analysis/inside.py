@@ -1,7 +1,7 @@
 """Who and what is inside an area, building by building and storey by storey."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,17 +42,19 @@ def inside(seen: View, area: BaseGeometry, storeys: Sequence[int]) -> dict[str, 
     touched = _touched(seen, buildings, area)
     people = seen.here.access.counted(
         seen.query(PEOPLE, storeys=tuple(storeys)),
-        lambda home: _group(home) if touched.holds(home.place) else None,
+        lambda place, storey: (building_of(place), storey) if place and touched.holds(place) else None,
         _PERSONS,
+        inside=[one.id for one in buildings],
     )
-    devices = seen.find("device", area=area, storeys=tuple(storeys))
+    devices = seen.here.access.columns(seen.query("device", area=area, storeys=tuple(storeys)), ("device_type",))
+    types = Counter(map(str, devices.values["device_type"]))
     by_building: dict[str, list[tuple[int | None, Count]]] = defaultdict(list)
     for (building, storey), count in people.groups.items():
         by_building[building].append((storey, count))
     return {
         "people": people.total.as_json(),
         "buildings": [_building(one, area, by_building.get(one.id, [])) for one in buildings],
-        "devices": {"count": len(devices), "by_type": _by_type(devices)},
+        "devices": {"count": types.total(), "by_type": dict(sorted(types.items()))},
         "key_places": [
             {"id": one.id, "name": one.name, "place": one.place} for one in seen.find("key_place", area=area)
         ],
@@ -66,15 +68,10 @@ def _touched(seen: View, buildings: Iterable[Feature], area: BaseGeometry) -> _T
         (touched.whole if area.covers(one.geometry) else partly).add(one.id)
     if not partly:
         return touched
-    rooms = [room for room in seen.find("space", "storey", area=area) if building_of(room.id) in partly]
-    drawn = {building_of(room.id) for room in rooms if room.layer == "space"}
+    touched.places = set(seen.here.access.columns(seen.query("space", area=area), (), sorted(partly)).ids)
+    drawn = {building_of(room) for room in touched.places}
     touched.whole |= partly - drawn
-    touched.places = {room.id for room in rooms if room.layer == "space"}
     return touched
-
-
-def _group(home: Feature) -> tuple[str, int | None]:
-    return building_of(home.place or ""), home.storey
 
 
 def _building(one: Feature, area: BaseGeometry, counts: Iterable[tuple[int | None, Count]]) -> dict[str, Any]:
@@ -94,10 +91,3 @@ def _share(outline: BaseGeometry, area: BaseGeometry) -> float:
     frame = LocalFrame.around(outline)
     flat = frame.forward(outline)
     return flat.intersection(frame.forward(area)).area / flat.area if flat.area else 1.0
-
-
-def _by_type(devices: Iterable[Feature]) -> Mapping[str, int]:
-    counts: dict[str, int] = defaultdict(int)
-    for device in devices:
-        counts[str(device.attributes.get("device_type"))] += 1
-    return dict(sorted(counts.items()))

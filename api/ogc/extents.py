@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 from time import monotonic
 
 import shapely
@@ -67,19 +68,25 @@ class Extents:
         self._access = access
         self._store = store
         self._known: dict[str, _Known] = {}
+        self._lock = Lock()
 
     def of(self, layer: str) -> Extent:
         """Return the extent of an open layer."""
         version = self._store.version([layer])
         known = self._known.get(layer)
-        if known is None or (known.version != version and monotonic() >= known.good_until):
-            started = monotonic()
-            extent = self._measure(layer)
-            ended = monotonic()
-            pause = (ended - started) * _SHARE if ended - started > SLOW_S else 0.0
-            known = _Known(version, extent, ended + pause)
-            self._known[layer] = known
+        if known is None or known.version != version:
+            with self._lock:  # of many who ask at once one works it out, the others wait
+                known = self._known.get(layer)
+                if known is None or (known.version != version and monotonic() >= known.good_until):
+                    known = self._known[layer] = self._read(layer, version)
         return known.extent
+
+    def _read(self, layer: str, version: str) -> _Known:
+        started = monotonic()
+        extent = self._measure(layer)
+        ended = monotonic()
+        pause = (ended - started) * _SHARE if ended - started > SLOW_S else 0.0
+        return _Known(version, extent, ended + pause)
 
     def _measure(self, layer: str) -> Extent:
         ever = self._access.find(Query(layers=(layer,), during=(None, None))).features

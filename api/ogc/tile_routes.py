@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from api.ogc import documents, pages
 from api.ogc.answers import PREFIX, base, crumbs, json_answer, layer_named, open_layers, page_answer, wants_html
 from api.ogc.documents import TILEJSON, Document, has_tiles, link
 from api.ogc.question import given
 from api.ogc.tiles import columns, fixed
-from api.state import Here, Services
+from api.state import Here, Services, services
 from gis.crs import CRS84, Box
 from gis.errors import BadInput, NotFound
 from gis.tilegrid import CRS, MAX_ZOOM, URI, WEB_MERCATOR_QUAD, Tile, definition, limits
@@ -23,6 +24,34 @@ _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 _TILESET_ENCODINGS = ("json", "html", "tilejson")
 _KINDS = {"polygon": 2, "line": 1, "point": 0}
 _WHOLE_EARTH: Box = (-180.0, -85.0511287798066, 180.0, 85.0511287798066)
+
+
+@router.get("/collections/{collection}/tiles/{matrix_set}/{zoom}/{row}/{column}")
+async def collection_tile(
+    request: Request, collection: str, matrix_set: str, zoom: str, row: str, column: str
+) -> Response:
+    """Return a tile of a layer."""
+    given(request, ("f",))
+    here = await services(request)
+    tile = _tile(matrix_set, zoom, row, column)
+    return await _tile_answer(here, request, [_drawn_layer(here, collection)], tile)
+
+
+@router.get("/tiles/{matrix_set}/{zoom}/{row}/{column}")
+async def dataset_tile(request: Request, matrix_set: str, zoom: str, row: str, column: str) -> Response:
+    """Return a tile of several layers: those named, else all that are drawn at its zoom."""
+    texts = given(request, ("f", "collections"))
+    here = await services(request)
+    tile = _tile(matrix_set, zoom, row, column)
+    if "collections" in texts:
+        layers = [_drawn_layer(here, name) for name in dict.fromkeys(texts["collections"].split(","))]
+    else:
+        layers = await run_in_threadpool(_layers_at, here, tile.zoom)
+    return await _tile_answer(here, request, layers, tile)
+
+
+def _layers_at(here: Services, zoom: int) -> list[Layer]:
+    return [layer for layer in _drawn_layers(here) if zoom in here.tiles.zooms(layer)]
 
 
 @router.get("/tileMatrixSets")
@@ -76,41 +105,24 @@ def dataset_tileset(here: Here, request: Request, matrix_set: str) -> Response:
     return _tileset(here, request, _drawn_layers(here), "tiles", "全部图层 All layers")
 
 
-@router.get("/collections/{collection}/tiles/{matrix_set}/{zoom}/{row}/{column}")
-def collection_tile(
-    here: Here, request: Request, collection: str, matrix_set: str, zoom: str, row: str, column: str
-) -> Response:
-    """Return a tile of a layer."""
-    given(request, ("f",))
-    tile = _tile(matrix_set, zoom, row, column)
-    return _tile_answer(here, request, [_drawn_layer(here, collection)], tile)
-
-
-@router.get("/tiles/{matrix_set}/{zoom}/{row}/{column}")
-def dataset_tile(here: Here, request: Request, matrix_set: str, zoom: str, row: str, column: str) -> Response:
-    """Return a tile of several layers: those named, else all that are drawn at its zoom."""
-    texts = given(request, ("f", "collections"))
-    tile = _tile(matrix_set, zoom, row, column)
-    if "collections" in texts:
-        layers = [_drawn_layer(here, name) for name in dict.fromkeys(texts["collections"].split(","))]
-    else:
-        layers = [layer for layer in _drawn_layers(here) if tile.zoom in here.tiles.zooms(layer)]
-    return _tile_answer(here, request, layers, tile)
-
-
-def _tile_answer(here: Services, request: Request, layers: Sequence[Layer], tile: Tile) -> Response:
-    tag = here.tiles.tag(layers, tile)
+async def _tile_answer(here: Services, request: Request, layers: Sequence[Layer], tile: Tile) -> Response:
+    """Answer in the loop what is in memory; a change of thread costs more than all the rest."""
+    tiles = here.tiles
+    version = tiles.known(layers)
+    if version is None:
+        version = await run_in_threadpool(tiles.version, layers)
+    tag = tiles.tag(layers, version, tile)
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    drawn = [here.tiles.drawn(layer, tile) for layer in layers]
-    dropped = sum(one.dropped for one in drawn)
-    if dropped:
-        headers["Lifang-Tile-Dropped"] = str(dropped)
-    content = b"".join(one.content for one in drawn)
-    if not content:
+    drawn = tiles.held(layers, version, tile)
+    if drawn is None:
+        drawn = await run_in_threadpool(tiles.drawn, layers, version, tile)
+    if drawn.dropped:
+        headers["Lifang-Tile-Dropped"] = str(drawn.dropped)
+    if not drawn.content:
         return Response(status_code=204, headers=headers)
-    return Response(content, media_type=mvt.MEDIA_TYPE, headers=headers)
+    return Response(drawn.content, media_type=mvt.MEDIA_TYPE, headers=headers)
 
 
 def _tile(matrix_set: str, zoom: str, row: str, column: str) -> Tile:

@@ -2,11 +2,11 @@
 
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from api import VERSION
 from api.ogc.extents import Extents
@@ -15,17 +15,28 @@ from gis.tilegrid import MAX_ZOOM, Tile, coarsest
 from gis.write import mvt
 from twin.access import Access
 from twin.declaration import Catalogue, Layer
-from twin.feature import Feature
 from twin.query import Query
-from twin.store import Store
+from twin.store import Columns, Store
 
 CACHE_BYTES = 128 * 2**20
+FRESH_S = 0.25
+"""How long what other processes write may be unknown here."""
 PER_TILE = 20_000
 """A layer is drawn from the zoom on at which a tile holds no more features than this on average."""
 _FIXED = ("name", "place", "storey", "z_min_m", "z_max_m")
 _OVERHEAD_BYTES = 400
+_MOST_SETS = 1000
 
-_Key = tuple[str, str, Tile]
+_Key = tuple[tuple[str, ...], str, Tile]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A version, and when it was read: after so many commits, at a moment of the monotonic clock."""
+
+    version: str
+    commits: int
+    read_at: float
 
 
 class Cache:
@@ -77,26 +88,50 @@ class Tiles:
         self._store = store
         self._extents = extents
         self._cache = Cache(cache_bytes)
+        self._versions: dict[tuple[str, ...], _Read] = {}
         self._declared = {name: _digest(layer.model_dump_json()) for name, layer in catalogue.items()}
 
-    def tag(self, layers: Sequence[Layer], tile: Tile) -> str:
-        """Return the ETag of a tile: it changes when one of these layers does."""
-        names = [layer.name for layer in layers]
-        return f'"{_digest(VERSION, self._store.version(names), [self._declared[name] for name in names], tile)}"'
+    def known(self, layers: Sequence[Layer]) -> str | None:
+        """Return what the layers are now without asking the store, ``None`` when it must be asked.
 
-    def drawn(self, layer: Layer, tile: Tile) -> mvt.Drawn:
-        """Return a layer's part of a tile; whole tiles are made by joining the contents of their layers.
+        A change by this process is seen at once, one by another process within :data:`FRESH_S`.
+        """
+        held = self._versions.get(tuple(layer.name for layer in layers))
+        fresh = held is not None and held.commits == self._store.commits and time.monotonic() - held.read_at < FRESH_S
+        return held.version if held is not None and fresh else None
+
+    def version(self, layers: Sequence[Layer]) -> str:
+        """Return what the layers are now; to be read before they are, so that a tile may be newer than its name."""
+        names = tuple(layer.name for layer in layers)
+        commits, read_at = self._store.commits, time.monotonic()
+        version = self._store.version(names)
+        if len(self._versions) >= _MOST_SETS:  # anybody may name layers in any order
+            self._versions.clear()
+        self._versions[names] = _Read(version, commits, read_at)
+        return version
+
+    def tag(self, layers: Sequence[Layer], version: str, tile: Tile) -> str:
+        """Return the ETag of a tile: it changes when one of these layers does."""
+        return f'"{_digest(VERSION, version, [self._declared[layer.name] for layer in layers], tile)}"'
+
+    def held(self, layers: Sequence[Layer], version: str, tile: Tile) -> mvt.Drawn | None:
+        """Return a tile of these layers that is in memory."""
+        return self._cache.get((tuple(layer.name for layer in layers), version, tile))
+
+    def drawn(self, layers: Sequence[Layer], version: str, tile: Tile) -> mvt.Drawn:
+        """Return a tile of these layers; of several it is joined from those of each, which are kept as well.
 
         Raises:
             NotFound: ``tile.too_coarse``.
         """
-        # Read before the features: a change in between makes the tile newer than its name, never older.
-        key = layer.name, self._store.version([layer.name]), tile
-        found = self._cache.get(key)
+        found = self.held(layers, version, tile)
         if found is None:
-            self._check_zoom(layer, tile)
-            found = self._draw(layer, tile)
-            self._cache.put(key, found)
+            if len(layers) == 1:
+                self._check_zoom(layers[0], tile)
+                found = self._draw(layers[0], tile)
+            else:
+                found = mvt.joined([self.drawn([layer], self.version([layer]), tile) for layer in layers])
+            self._cache.put((tuple(layer.name for layer in layers), version, tile), found)
         return found
 
     def zooms(self, layer: Layer) -> range:
@@ -117,12 +152,9 @@ class Tiles:
 
     def _draw(self, layer: Layer, tile: Tile) -> mvt.Drawn:
         box = tile.bounds(mvt.BUFFER / mvt.EXTENT)
-        features = self._access.find(Query(layers=(layer.name,), bbox=box)).features
-        geometries = np.empty(len(features), dtype=object)
-        geometries[:] = [feature.geometry for feature in features]
-        names = columns(layer)
-        properties = [_properties(feature, names) for feature in features]
-        return mvt.encode(layer.name, [feature.id for feature in features], geometries, properties, tile)
+        found = self._access.columns(Query(layers=(layer.name,), bbox=box), tuple(columns(layer)))
+        told = {**found.values, **_fixed_columns(found)}
+        return mvt.encode(layer.name, found.ids, found.geometries, told, tile)
 
 
 def columns(layer: Layer) -> Mapping[str, str]:
@@ -137,14 +169,13 @@ def fixed() -> Iterable[str]:
     return "id", *_FIXED
 
 
-def _properties(feature: Feature, names: Mapping[str, str]) -> dict[str, Any]:
-    own = {name: value for name, value in feature.attributes.items() if name in names}
-    return own | {
-        "name": feature.name,
-        "place": feature.place,
-        "storey": feature.storey,
-        "z_min_m": feature.z_min_m,
-        "z_max_m": feature.z_max_m,
+def _fixed_columns(found: Columns) -> Mapping[str, Sequence[Any]]:
+    return {
+        "name": found.names,
+        "place": found.places,
+        "storey": found.storeys,
+        "z_min_m": found.z_min_m,
+        "z_max_m": found.z_max_m,
     }
 
 

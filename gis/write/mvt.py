@@ -8,7 +8,6 @@ import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy.typing as npt
 import shapely
 
 from gis.tilegrid import Tile
-from gis.varint import field, varint, varints
+from gis.varint import field, packed, varint, widths
 
 EXTENT = 4096
 BUFFER = 64
@@ -33,7 +32,9 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _POINT, _LINE, _POLYGON = 1, 2, 3
-_TYPES = {0: _POINT, 4: _POINT, 1: _LINE, 2: _LINE, 5: _LINE, 3: _POLYGON, 6: _POLYGON}
+_TYPES = np.array([_POINT, _LINE, _LINE, _POLYGON, _POINT, _LINE, _POLYGON, 0, 0])
+"""By the type number of a geometry; the last two are a collection, and none at all (-1)."""
+_SIMPLE = 3
 _MOVE, _LINE_TO, _CLOSE = 1, 2, 15
 
 
@@ -54,51 +55,112 @@ class Drawn:
 
 
 def encode(
-    name: str, ids: Sequence[str], geometries: Geometries, properties: Sequence[Mapping[str, Any]], tile: Tile
+    name: str, ids: Sequence[str], geometries: Geometries, columns: Mapping[str, Sequence[Any]], tile: Tile
 ) -> Drawn:
     """Return the features that lie in a tile as one layer of it.
 
     Outer rings run clockwise as seen on the screen, holes the other way; what is invalid or collapses on the grid of
-    the tile is mended or left out. The largest features come first when not all fit.
+    the tile is mended or left out. The largest are chosen when not all fit. Features are in the order of their ids, so
+    that the same ones make the same tile.
 
     Args:
         name: Of the layer.
         ids: Become the property ``id`` and, hashed to 53 bits, the numeric id.
         geometries: CRS84; ``None`` is left out.
-        properties: Text, numbers and booleans as they are, ``None`` left out, anything else as JSON text.
+        columns: Properties, each with one value a feature: text, numbers and booleans as they are, ``None`` left out,
+            anything else as JSON text.
         tile: Which one.
 
     >>> tile = Tile.holding(120.155, 30.28, 14)
-    >>> drawn = encode("building", ["B-1", "B-2"], np.array([shapely.Point(120.155, 30.28), None]), [{}, {}], tile)
+    >>> drawn = encode("building", ["B-1", "B-2"], np.array([shapely.Point(120.155, 30.28), None]), {}, tile)
     >>> drawn.count, drawn.dropped
     (1, 0)
-    >>> encode("building", [], np.array([], dtype=object), [], tile)
+    >>> encode("building", [], np.array([], dtype=object), {}, tile)
     Drawn(content=b'', count=0, dropped=0)
     """
     shapes, rows = _fitted(geometries, tile)
     chosen = _largest(shapes)
     dropped = len(rows) - len(chosen)
-    shapes, rows = shapes[chosen], rows[chosen]
-    kinds, packed = _packed(shapes)
-    table = _Table()
-    tags = [table.tags(ids[row], properties[row]) for row in rows]
-    numbers = [[numeric_id(ids[row])] for row in rows]
-    members = zip(_joined(numbers), _joined(tags), kinds, packed, strict=True)
-    features = [_feature(*member) for member in members if member[-1]]
-    if not features:
+    kinds, commands = _commands_of(shapes[chosen])
+    formed = np.flatnonzero(commands.counts)
+    if not len(formed):
         return Drawn(b"", 0, dropped)
-    content = b"".join((field(1, name.encode()), *features, *table.keys_and_values(), _HEAD))
-    return Drawn(field(3, content), len(features), dropped)
+    rows = rows[chosen][formed]
+    order = sorted(range(len(rows)), key=[ids[row] for row in rows.tolist()].__getitem__)
+    held = rows[order].tolist()
+    told = [ids[row] for row in held]
+    table = _Table()
+    tags = table.tags({"id": told, **_picked(columns, held)})
+    features = packed(_messages(_numeric_ids(told), tags, kinds[formed][order], commands.picked(formed[order])))
+    content = b"".join((field(1, name.encode()), features, *table.keys_and_values(), _HEAD))
+    return Drawn(field(3, content), len(formed), dropped)
+
+
+def joined(layers: Sequence[Drawn]) -> Drawn:
+    """Return a tile of several layers.
+
+    >>> joined([Drawn(b"a", 1, 0), Drawn(b"b", 2, 3)])
+    Drawn(content=b'ab', count=3, dropped=3)
+    """
+    content = b"".join(one.content for one in layers)
+    return Drawn(content, sum(one.count for one in layers), sum(one.dropped for one in layers))
+
+
+def _picked(columns: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> dict[str, list[Any]]:
+    """Return those rows of the columns that hold anything."""
+    full = {key: column for key, column in columns.items() if key != "id" and column.count(None) < len(column)}
+    return {key: [column[row] for row in rows] for key, column in full.items()}
 
 
 _HEAD = b"\x28" + varint(EXTENT) + b"\x78\x02"  # extent, version 2
 
 
-def _feature(number: bytes, tags: bytes, kind: int, geometry: bytes) -> bytes:
-    size_tags, size_geometry = varint(len(tags)), varint(len(geometry))
-    length = len(number) + len(tags) + len(geometry) + len(size_tags) + len(size_geometry) + 5
-    head = b"\x12" + varint(length) + b"\x08" + number
-    return b"".join((head, b"\x12", size_tags, tags, b"\x18", bytes((kind,)), b"\x22", size_geometry, geometry))
+@dataclass(frozen=True, slots=True)
+class _Ragged:
+    """Numbers in groups, one after another."""
+
+    numbers: Integers
+    counts: Integers
+
+    @property
+    def begins(self) -> Integers:
+        return np.cumsum(self.counts) - self.counts
+
+    def positions(self, begins: Integers) -> Integers:
+        """Return where each number comes to lie when the groups begin there."""
+        return np.arange(len(self.numbers)) + np.repeat(begins - self.begins, self.counts)
+
+    def picked(self, groups: Integers) -> "_Ragged":
+        """Return some of the groups."""
+        counts = self.counts[groups]
+        begins = np.cumsum(counts) - counts
+        source = np.arange(int(counts.sum())) + np.repeat(self.begins[groups] - begins, counts)
+        return _Ragged(self.numbers[source], counts)
+
+    def bytes(self) -> Integers:
+        """Return how many bytes each group takes as packed varints."""
+        sums = np.concatenate(([0], np.cumsum(widths(self.numbers))))
+        found: Integers = sums[self.begins + self.counts] - sums[self.begins]
+        return found
+
+
+def _messages(numbers: Integers, tags: _Ragged, kinds: Integers, commands: _Ragged) -> Integers:
+    """Return all features as fields of a layer: every key, length and value in them is a varint (4.2)."""
+    tag_bytes, command_bytes = tags.bytes(), commands.bytes()
+    lengths = 5 + widths(numbers) + widths(tag_bytes) + tag_bytes + widths(command_bytes) + command_bytes
+    sizes = 10 + tags.counts + commands.counts
+    begins = np.cumsum(sizes) - sizes
+    out = np.empty(int(sizes.sum()), dtype=np.int64)
+    before: tuple[int | Integers, ...] = (0x12, lengths, 0x08, numbers, 0x12, tag_bytes)
+    for place, value in enumerate(before):
+        out[begins + place] = value
+    out[tags.positions(begins + 6)] = tags.numbers
+    middle: tuple[int | Integers, ...] = (0x18, kinds, 0x22, command_bytes)
+    after = begins + 6 + tags.counts
+    for place, value in enumerate(middle):
+        out[after + place] = value
+    out[commands.positions(after + 4)] = commands.numbers
+    return out
 
 
 def numeric_id(feature_id: str) -> int:
@@ -107,29 +169,58 @@ def numeric_id(feature_id: str) -> int:
     >>> numeric_id("B-1") == numeric_id("B-1") != numeric_id("B-2")
     True
     """
-    return int.from_bytes(hashlib.blake2b(feature_id.encode(), digest_size=8).digest()) >> 11
+    return int(_numeric_ids([feature_id])[0])
+
+
+def _numeric_ids(ids: Sequence[str]) -> Integers:
+    digests = b"".join([hashlib.blake2b(one.encode(), digest_size=8).digest() for one in ids])
+    return (np.frombuffer(digests, dtype=">u8") >> np.uint64(11)).astype(np.int64)
 
 
 class _Table:
     """The keys and values of a layer, each written once."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, int] = {}
-        self._values: dict[tuple[type, Any], int] = {}
+        self._keys: list[str] = []
+        self._values: list[tuple[type, Any]] = []
+        self._known: dict[type, dict[Any, int]] = {kind: {None: -1} for kind in _WRITERS}
 
-    def tags(self, feature_id: str, properties: Mapping[str, Any]) -> list[int]:
-        """Return the numbers of key and value in turn."""
-        keys, values = self._keys, self._values
-        found = [keys.setdefault("id", len(keys)), values.setdefault((str, feature_id), len(values))]
-        for name, value in properties.items():
-            if value is None or name == "id":
-                continue
-            kind = value.__class__
-            if kind not in _WRITERS:
-                kind, value = str, json.dumps(value, ensure_ascii=False)  # noqa: PLW2901
-            found.append(keys.setdefault(name, len(keys)))
-            found.append(values.setdefault((kind, value), len(values)))
-        return found
+    def tags(self, columns: Mapping[str, Sequence[Any]]) -> _Ragged:
+        """Return the numbers of key and value in turn, feature by feature; what has no value is not told."""
+        kinds = {key: {value.__class__ for value in column if value is not None} for key, column in columns.items()}
+        plain = [key for key, held in kinds.items() if len(held) == 1 and held <= _WRITERS.keys()]
+        different = {key: dict.fromkeys(columns[key]) for key in plain}
+        # What is the same in many features comes first: it is told by the shortest numbers.
+        plain.sort(key=lambda key: len(different[key]))
+        mixed = [key for key in columns if key not in different]
+        self._keys = [*plain, *mixed]
+        for key in plain:
+            self._learn(min(kinds[key]), different[key])
+        numbers = [self._told(self._known[min(kinds[key])], columns[key]) for key in plain]
+        numbers += [np.array([self._number(value) for value in columns[key]]) for key in mixed]
+        values = np.column_stack(numbers)
+        pairs = np.stack(np.broadcast_arrays(np.arange(len(self._keys)), values), axis=-1)
+        present = values >= 0
+        return _Ragged(pairs[present].reshape(-1), 2 * present.sum(axis=1))
+
+    def _learn(self, kind: type, values: Iterable[Any]) -> None:
+        known = self._known[kind]
+        for value in values:
+            if value not in known:
+                known[value] = len(self._values)
+                self._values.append((kind, value))
+
+    def _told(self, known: Mapping[Any, int], column: Sequence[Any]) -> Integers:
+        return np.fromiter(map(known.__getitem__, column), dtype=np.int64, count=len(column))
+
+    def _number(self, value: Any) -> int:
+        kind = value.__class__
+        if value is not None and kind not in _WRITERS:
+            kind, value = str, json.dumps(value, ensure_ascii=False)
+        elif value is None:
+            return -1
+        self._learn(kind, (value,))
+        return self._known[kind][value]
 
     def keys_and_values(self) -> Iterable[bytes]:
         """Yield the fields of the layer that hold them."""
@@ -154,13 +245,6 @@ _WRITERS: Mapping[type, Any] = {
     int: _integer,
     bool: lambda value: b"\x38\x01" if value else b"\x38\x00",
 }
-
-
-def _joined(lists: Sequence[list[int]]) -> list[bytes]:
-    """Return each list as packed varints."""
-    numbers = np.fromiter(chain.from_iterable(lists), dtype=np.int64)
-    ends = np.cumsum([len(one) for one in lists], dtype=np.int64)
-    return varints(numbers, ends)
 
 
 # --- geometry onto the tile's grid ----------------------------------------------------------------------------------
@@ -230,35 +314,36 @@ def _largest(shapes: Geometries) -> Integers:
 # --- geometry as commands -------------------------------------------------------------------------------------------
 
 
-def _packed(shapes: Geometries) -> tuple[list[int], list[bytes]]:
-    """Return type and commands of each shape; no bytes for what has no form of its own in a tile."""
-    kinds = [_TYPES.get(kind, 0) for kind in shapely.get_type_id(shapes).tolist()]
-    found = [b""] * len(shapes)
-    for kind, write in ((_POINT, _points), (_LINE, _lines), (_POLYGON, _rings)):
-        rows = [row for row, one in enumerate(kinds) if one == kind]
-        if rows:
-            for row, packed in zip(rows, write(shapes[rows]), strict=True):
-                found[row] = packed
+def _commands_of(shapes: Geometries) -> tuple[Integers, _Ragged]:
+    """Return type and commands of each shape; no commands for what has no form of its own in a tile."""
+    kinds = _TYPES[shapely.get_type_id(shapes)]
+    written = [
+        (rows, write(shapes[rows])) for kind, write in _WAYS for rows in [np.flatnonzero(kinds == kind)] if len(rows)
+    ]
+    counts = np.zeros(len(shapes), dtype=np.int64)
+    for rows, part in written:
+        counts[rows] = part.counts
+    found = _Ragged(np.empty(int(counts.sum()), dtype=np.int64), counts)
+    for rows, part in written:
+        found.numbers[part.positions(found.begins[rows])] = part.numbers
     return kinds, found
 
 
-def _points(shapes: Geometries) -> list[bytes]:
+def _points(shapes: Geometries) -> _Ragged:
     at, owner = _coordinates(shapes)
     counts = np.bincount(owner, minlength=len(shapes))
-    starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
-    return _commands(at, starts, counts, np.arange(len(shapes)), len(shapes), kind=_POINT)
+    return _commands(at, counts, np.arange(len(shapes)), len(shapes), kind=_POINT)
 
 
-def _lines(shapes: Geometries) -> list[bytes]:
+def _lines(shapes: Geometries) -> _Ragged:
     parts, owner = shapely.get_parts(shapes, return_index=True)
     at, line = _coordinates(parts)
     at, line = _without_repeats(at, line)
     return _parts(at, line, owner, len(shapes), kind=_LINE, least=2)
 
 
-def _rings(shapes: Geometries) -> list[bytes]:
-    parts, owner = shapely.get_parts(shapes, return_index=True)
-    rings, part = shapely.get_rings(parts, return_index=True)
+def _rings(shapes: Geometries) -> _Ragged:
+    rings, part, owner = _rings_of(shapes)
     at, ring = _coordinates(rings)
     at, ring = _without_repeats(at, ring)
     last = np.append(ring[1:] != ring[:-1], True)  # the point that closes a ring is not written
@@ -266,6 +351,19 @@ def _rings(shapes: Geometries) -> list[bytes]:
     outer = np.append(True, part[1:] != part[:-1])
     at = _turned(at, ring, outer)
     return _parts(at, ring, owner[part], len(shapes), kind=_POLYGON, least=3)
+
+
+def _rings_of(shapes: Geometries) -> tuple[Geometries, Integers, Integers]:
+    """Return all rings, the polygon of each, and the shape of each polygon."""
+    if (shapely.get_type_id(shapes) == _SIMPLE).all() and not shapely.get_num_interior_rings(shapes).any():
+        each = np.arange(len(shapes))
+        return shapes, each, each  # a polygon without holes has the points of its ring, and most are such
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    return rings, part, owner
+
+
+_WAYS = ((_POINT, _points), (_LINE, _lines), (_POLYGON, _rings))
 
 
 def _coordinates(shapes: Geometries) -> tuple[Integers, Integers]:
@@ -295,30 +393,25 @@ def _turned(at: Integers, ring: Integers, outer: npt.NDArray[np.bool_]) -> Integ
     return at[order]
 
 
-def _parts(at: Integers, part: Integers, owner: Integers, size: int, *, kind: int, least: int) -> list[bytes]:
+def _parts(at: Integers, part: Integers, owner: Integers, size: int, *, kind: int, least: int) -> _Ragged:
     """Return the commands of each of the ``size`` shapes; parts of fewer points than ``least`` are left out."""
     counts = np.bincount(part, minlength=len(owner))
     enough = counts >= least
-    at, counts, owner = at[enough[part]], counts[enough], owner[enough]
-    starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
-    return _commands(at, starts, counts, owner, size, kind=kind)
+    return _commands(at[enough[part]], counts[enough], owner[enough], size, kind=kind)
 
 
-def _commands(
-    at: Integers, starts: Integers, counts: Integers, owner: Integers, size: int, *, kind: int
-) -> list[bytes]:
+def _commands(at: Integers, counts: Integers, owner: Integers, size: int, *, kind: int) -> _Ragged:
     """Return the commands of each shape: MoveTo, LineTo, ClosePath with steps from point to point (4.3)."""
-    if not len(counts):
-        return [b""] * size
-    steps = np.diff(at, axis=0, prepend=0)
-    first = np.append(True, owner[1:] != owner[:-1])
+    starts = np.cumsum(counts) - counts
+    steps = np.diff(at, axis=0, prepend=np.zeros((1, 2), dtype=np.int64))
+    first = np.append(True, owner[1:] != owner[:-1])[: len(owner)]
     steps[starts[first]] = at[starts[first]]  # a feature begins at the corner of the tile
     steps = (steps << 1) ^ (steps >> 63)
     head = 1 if kind == _POINT else 2
-    widths = head + 2 * counts + (1 if kind == _POLYGON else 0)
-    ends = np.cumsum(widths)
-    begins = ends - widths
-    numbers = np.empty(ends[-1], dtype=np.int64)
+    sizes = head + 2 * counts + (1 if kind == _POLYGON else 0)
+    ends = np.cumsum(sizes)
+    begins = ends - sizes
+    numbers = np.empty(int(sizes.sum()), dtype=np.int64)
     # Each point lies behind the heads and tails of the parts before it, and behind its own part's heads.
     part = np.repeat(np.arange(len(counts)), counts)
     place = np.arange(len(at)) - starts[part]
@@ -329,4 +422,4 @@ def _commands(
         numbers[begins + 3] = (counts - 1) << 3 | _LINE_TO
     if kind == _POLYGON:
         numbers[ends - 1] = _CLOSE
-    return varints(numbers, np.cumsum(np.bincount(owner, weights=widths, minlength=size)).astype(np.int64))
+    return _Ragged(numbers, np.bincount(owner, weights=sizes, minlength=size).astype(np.int64))

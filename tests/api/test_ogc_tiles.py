@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -124,6 +125,34 @@ def test_an_unchanged_layer_is_not_sent_again_and_a_changed_one_is(serving_on):
         assert changed.status_code == 200
         assert changed.headers["etag"] != first.headers["etag"]
         assert len(layers(changed.content)["building"]) == 2
+
+
+def test_a_change_by_this_process_is_known_at_once_and_one_by_another_soon(tmp_path, monkeypatch):
+    from api.ogc import tiles as module
+    from api.ogc.extents import Extents
+    from layers.catalogue import load_catalogue
+    from twin.access import Access
+    from twin.embedded import EmbeddedStore
+
+    catalogue = load_catalogue()
+    layers = [catalogue["building"]]
+    with closing(EmbeddedStore(tmp_path / "twin.gpkg", catalogue)) as store:
+        access = Access(store, catalogue)
+        drawn = module.Tiles(access, store, Extents(access, store), catalogue)
+        monkeypatch.setattr(module, "FRESH_S", 60)
+        assert drawn.known(layers) is None
+        first = drawn.version(layers)
+        assert drawn.known(layers) == first
+        store.write(lambda tx: tx.put(house(0))).result()
+        assert drawn.known(layers) is None
+        second = drawn.version(layers)
+        assert second != first
+        with closing(EmbeddedStore(tmp_path / "twin.gpkg", catalogue)) as other:
+            other.write(lambda tx: tx.put(house(1))).result()
+        assert drawn.known(layers) == second
+        monkeypatch.setattr(module, "FRESH_S", 0)
+        assert drawn.known(layers) is None
+        assert drawn.version(layers) != second
 
 
 def test_tiles_that_would_be_too_big_say_how_many_features_they_leave_out(tiles, monkeypatch):

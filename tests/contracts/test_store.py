@@ -252,6 +252,46 @@ def test_rows_are_the_features_undecoded(store, asked):
         assert read == {name: getattr(feature, name) for name in row._fields}
 
 
+def columns(store, inside=None, **conditions):
+    found = store.columns(Query(layers=("building", "device"), **conditions), ("n",), inside)
+    return dict(sorted(zip(found.ids, found.values["n"], strict=True)))
+
+
+def test_a_commit_is_counted_before_it_is_told(store):
+    seen = [store.commits]
+    for number in range(3):
+        put(store, building(f"B-{number}"))
+        seen.append(store.commits)
+    assert seen == sorted(set(seen))
+
+
+def test_columns_are_of_all_that_a_query_finds(store):
+    values = {"A-0": 3, "A-0-U01-F02": 2.5, "A-0-U01-F02-R0201": "甲", "A-0x": True, "B-0": None, "C-0": [1]}
+    things = [building(key, name=f"{key} 楼", storey=2, z_min_m=3.5, attributes={"n": n}) for key, n in values.items()]
+    put(store, *things, building("D-0", geometry=None))
+    assert columns(store) == {**values, "D-0": None}
+    assert columns(store, within="A-0") == {key: values[key] for key in list(values)[:3]}
+    assert columns(store, ["A-0-U01-F02", "C-0"]) == {
+        key: values[key] for key in list(values) if "F02" in key or key == "C-0"
+    }
+    assert columns(store, []) == {}
+    one = store.columns(Query(layers=("building",), ids=("B-0",)), ())
+    assert (one.ids, one.communities, one.names, one.places) == (("B-0",), ("c1",), ("B-0 楼",), ("B-0",))
+    assert (one.storeys, one.z_min_m, one.z_max_m, one.values) == ((2,), (3.5,), (None,), {})
+    assert [shape.wkt for shape in one.geometries] == [box(120, 30).wkt]
+    assert list(store.columns(Query(layers=("building",), ids=("D-0",)), ()).geometries) == [None]
+
+
+def test_columns_are_as_of_both_clocks_and_only_of_what_meets_the_area(store, clock):
+    put(store, building("A-0", attributes={"n": 1}), building("B-0", geometry=box(121.1, 31.1), attributes={"n": 2}))
+    clock.now += HOUR
+    put(store, building("A-0", attributes={"n": 7}))
+    assert columns(store, ["A-0"]) == {"A-0": 7}
+    assert columns(store, ["A-0", "B-0"], known_at=NOON + HOUR / 2) == {"A-0": 1, "B-0": 2}
+    triangle = shapely.Polygon([(119.9, 29.9), (121.2, 29.9), (119.9, 31.2)])  # its box holds B-0, it does not
+    assert columns(store, area=triangle) == {"A-0": 7}
+
+
 def test_an_empty_area_holds_nothing(store):
     put(store, building())
     assert ids(find(store, area=shapely.Polygon())) == []

@@ -46,7 +46,9 @@ def square(west, north, side):
 
 def drawn(*shapes, properties=None, tile=TILE):
     ids = [f"B-{number}" for number in range(len(shapes))]
-    return mvt.encode("building", ids, array(*shapes), properties or [{}] * len(shapes), tile)
+    told = properties or [{}] * len(shapes)
+    columns = {name: [one.get(name) for one in told] for name in dict.fromkeys(name for one in told for name in one)}
+    return mvt.encode("building", ids, array(*shapes), columns, tile)
 
 
 def decoded(*shapes, **more):

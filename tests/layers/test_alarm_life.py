@@ -191,6 +191,11 @@ def test_the_board_pages_by_urgency_and_a_second_board_reads_the_same_from_the_s
     community.start()
     assert community.board.page(Wanted(), 10)[0] == [*first, *rest]
     assert community.board.page(Wanted(severities=frozenset({1}), within=BUILDING), 10)[0] == first[:2]
+    assert community.board.page(Wanted(within=BUILDING), 3) == (first, cursor)
+    assert community.board.page(Wanted(within=BUILDING), 3, cursor)[0] == rest
+    assert community.board.count(Wanted(within=BUILDING)) == 4
+    assert community.board.count(Wanted(within=f"{BUILDING}-U01")) == 0
+    assert community.board.count(Wanted(within="N51H0429733233-0")) == 0
     (row,) = community.board.summary("building", Wanted())
     assert (row["key"], row["worst"], row["count"], row["unacknowledged"]) == (BUILDING, 1, 4, 3)
     assert row["severities"] == {"1": 2, "3": 1, "4": 1}

@@ -104,6 +104,15 @@ def test_storeys_are_told_apart_only_where_the_place_says_which(access):
     assert [(g.key, g.value) for g in found.groups] == [("C-0-U01-F02", 9.0)]
 
 
+def test_columns_hold_what_may_be_read_of_open_layers_and_nothing_else(access):
+    staff = access.columns(Query(layers=("staff",)), ("role",))
+    assert (staff.ids, staff.values) == (("S1",), {"role": ["网格员"]})
+    with pytest.raises(BadInput, match=r"query\.unknown_field"):
+        access.columns(Query(layers=("staff",)), ("role", "phone"))
+    with pytest.raises(Forbidden, match=r"layer\.aggregate_only"):
+        access.columns(Query(layers=("household",)), ())
+
+
 @pytest.mark.parametrize(
     ("by", "total", "resolution", "code"),
     [

@@ -254,3 +254,36 @@ def test_a_store_of_the_schema_before_keeps_its_readings_and_can_sum_them(path):
     later = Reading("c1", "D-1", "level", 2, NOON, "gw", "2")
     assert [one.seq for one in store.write(lambda tx: tx.observe([later])).result()] == [2]
     store.close()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.find(Query(layers=("building", "device"), within="N51H0429733232-0", storeys=(1,))),
+        lambda store: store.find(Query(layers=("building",), within="N51H0429733232-0", limit=10)),
+        lambda store: store.columns(Query(layers=("building",)), (), ["N51H0429733232-0"]),
+    ],
+)
+def test_what_stands_in_a_place_is_looked_up_by_its_key(path, ask):
+    with closing(EmbeddedStore(path, load_catalogue())) as store:
+        fill(store)
+        reader, asked = store._reader(), []
+        reader.set_trace_callback(asked.append)
+        ask(store)
+        reader.set_trace_callback(None)
+        for sql in asked:
+            plan = " ".join(row["detail"] for row in reader.execute(f"EXPLAIN QUERY PLAN {sql}"))
+            assert "feature_place (place>? AND place<?)" in plan
+            assert "(layer=?" not in plan
+
+
+def test_who_bears_a_name_is_looked_up_by_the_name(path):
+    with closing(EmbeddedStore(path, load_catalogue())) as store:
+        fill(store)
+        reader, asked = store._reader(), []
+        reader.set_trace_callback(asked.append)
+        store.search("HZ-01", 10)
+        reader.set_trace_callback(None)
+        (named,) = [sql for sql in asked if "FROM identifier" in sql and "'HZ-01'" in sql]
+        plan = " ".join(row["detail"] for row in reader.execute(f"EXPLAIN QUERY PLAN {named}"))
+        assert "feature_versions (layer=? AND id=?)" in plan

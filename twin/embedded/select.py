@@ -1,15 +1,19 @@
 """A :class:`~twin.query.Query` as SQL: the index narrows, SQL filters, shapely decides what boxes cannot."""
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from twin.answer import Found, Key, Reading, bounds, cursor_of, judge, position, span
+from twin.answer import COLUMNS as NARROW
+from twin.answer import Found, Key, Reading, bounds, columns_of, cursor_of, judge, position, span
 from twin.embedded.condition import demands
 from twin.embedded.gpkg import decode_geometries
 from twin.embedded.rows import degree_box, seconds_2020, to_text
 from twin.query import Query
+from twin.store import Columns
 
 T = TypeVar("T")
 
@@ -22,6 +26,12 @@ _LATER = (
     "NOT EXISTS (SELECT 1 FROM feature AS later WHERE later.layer = feature.layer AND later.id = feature.id"
     " AND later.valid_from > feature.valid_from AND later.valid_from <= ?"
     " AND (later.valid_to IS NULL OR later.valid_to > later.valid_from) AND {believed})"
+)
+_BELOW = "place >= key.value AND place < key.value || '.' AND (place = key.value OR place > key.value || '-')"
+_INSIDE = f"EXISTS (SELECT 1 FROM json_each(?) AS key WHERE {_BELOW})"  # noqa: S608  only our own text
+# What is believed now has an index by place; the cross join asks it for one key after another.
+_INSIDE_NOW = (
+    f"fid IN (SELECT fid FROM json_each(?) AS key CROSS JOIN feature WHERE {_BELOW} AND superseded_at IS NULL)"  # noqa: S608
 )
 _CHUNK = 500  # SQLite's bound-variable limit is 999 in old builds
 
@@ -62,15 +72,29 @@ def find(connection: sqlite3.Connection, query: Query, now: datetime, reading: R
     return Found(things, len(rows) if matched is None else matched, further)
 
 
+def columns(
+    connection: sqlite3.Connection, query: Query, now: datetime, fields: Sequence[str], inside: Sequence[str] | None
+) -> Columns:
+    """Return all features that meet a query as columns."""
+    where = _where(query, now, few=inside is not None)
+    if inside is not None:
+        where.add(_INSIDE_NOW if query.known_at is None else _INSIDE, json.dumps(list(inside)))
+    rows = connection.execute(
+        f"SELECT {NARROW}, attributes, geom FROM feature WHERE {where.sql}",  # noqa: S608
+        where.values,
+    ).fetchall()
+    return columns_of(query, rows, decode_geometries([row[-1] for row in rows]), fields)
+
+
 def _count(connection: sqlite3.Connection, where: _Where) -> int:
     sql = f"SELECT count(*) FROM feature WHERE {where.sql}"  # noqa: S608
     return int(connection.execute(sql, where.values).fetchone()[0])
 
 
-def _where(query: Query, now: datetime) -> _Where:
+def _where(query: Query, now: datetime, *, few: bool = False) -> _Where:
     where = _Where([], [])
     # The unary plus keeps the planner from walking a whole layer where a box or a place names a few rows.
-    few = bounds(query) is not None or (query.within is not None and query.known_at is None)
+    few = few or bounds(query) is not None or (query.within is not None and query.known_at is None)
     plus = "+" if few and not query.ids else ""
     where.add(f"{plus}layer IN ({_marks(query.layers)})", *query.layers)
     _when(query, now, where)

@@ -29,7 +29,7 @@ from twin.embedded.rows import (
     to_moment,
     to_text,
 )
-from twin.embedded.select import find
+from twin.embedded.select import columns, find
 from twin.embedded.session import SqliteSession, translate
 from twin.embedded.text import SqliteIndex, bearers, lookup
 from twin.feature import Feature
@@ -37,7 +37,7 @@ from twin.past import PastIndex
 from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
-from twin.store import Descent, Event, Identifier, Latest, Transaction
+from twin.store import Columns, Descent, Event, Identifier, Latest, Transaction
 from twin.wording import Wording
 from twin.writer import Subscribers, Writer
 
@@ -93,6 +93,11 @@ class EmbeddedStore:
 
     def _now(self) -> datetime:
         return max(self._clock(), self._session.recorded)
+
+    def columns(self, query: Query, fields: Sequence[str], inside: Sequence[str] | None = None) -> Columns:
+        """Return all features that meet a query as columns, in no order."""
+        now = max(self._clock(), self._session.recorded)
+        return self._ask(columns, query, now, fields, inside)
 
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""
@@ -211,6 +216,11 @@ class EmbeddedStore:
         marks = ", ".join("?" * len(layers))
         sql = f"SELECT layer, version FROM layer_version WHERE layer IN ({marks}) ORDER BY layer"  # noqa: S608
         return ".".join(f"{row['layer']}{row['version']}" for row in self._rows(sql, *layers)) or "none"
+
+    @property
+    def commits(self) -> int:
+        """Return how many transactions this process has committed."""
+        return self._writer.commits
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of current features per layer."""

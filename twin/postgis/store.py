@@ -19,6 +19,7 @@ from twin.declaration import Catalogue
 from twin.feature import Feature
 from twin.past import PastIndex
 from twin.postgis import series
+from twin.postgis.columns import columns
 from twin.postgis.connection import OPTIONS, Connection, cancel, parameters, prepare, translate
 from twin.postgis.listener import Listener
 from twin.postgis.log import last_seq
@@ -30,7 +31,7 @@ from twin.postgis.text import PostgisIndex, bearers, lookup
 from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
-from twin.store import Descent, Event, Identifier, Latest, Transaction
+from twin.store import Columns, Descent, Event, Identifier, Latest, Transaction
 from twin.versions import to_milliseconds
 from twin.wording import Wording
 from twin.writer import Subscribers, Writer
@@ -90,6 +91,10 @@ class PostgisStore:
     def rows(self, query: Query) -> Rows:
         """Answer a query with the same things, undecoded."""
         return Rows(*self._ask(_found, query, to_milliseconds(self._clock()), ROWS))
+
+    def columns(self, query: Query, fields: Sequence[str], inside: Sequence[str] | None = None) -> Columns:
+        """Return all features that meet a query as columns, in no order."""
+        return self._ask(columns, query, to_milliseconds(self._clock()), fields, inside)
 
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""
@@ -204,6 +209,11 @@ class PostgisStore:
         """Return a token that changes whenever any of these layers changes."""
         sql = "SELECT layer, version FROM layer_version WHERE layer = ANY(%s) ORDER BY layer"
         return ".".join(f"{row['layer']}{row['version']}" for row in self._rows(sql, list(layers))) or "none"
+
+    @property
+    def commits(self) -> int:
+        """Return how many transactions this process has committed."""
+        return self._writer.commits
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of current features per layer."""
