@@ -413,6 +413,9 @@ class Store(Protocol):
     def counts(self) -> Mapping[str, int]:
         """Return the number of current features per layer."""
 
+    def bounds(self, layer: str) -> tuple[float, float, float, float] | None:
+        """Return west, south, east, north (CRS84 degrees) of a layer's current features, perhaps a metre too wide."""
+
     def communities(self) -> list[str]:
         """Return the communities that have features, sorted."""
 

@@ -43,7 +43,7 @@ class Extent:
 
 
 SLOW_S = 0.2
-_SHARE = 20
+SHARE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Extents:
         started = monotonic()
         extent = self._measure(layer)
         ended = monotonic()
-        pause = (ended - started) * _SHARE if ended - started > SLOW_S else 0.0
+        pause = (ended - started) * SHARE if ended - started > SLOW_S else 0.0
         return _Known(version, extent, ended + pause)
 
     def _measure(self, layer: str) -> Extent:

@@ -292,6 +292,14 @@ def test_columns_are_as_of_both_clocks_and_only_of_what_meets_the_area(store, cl
     assert columns(store, area=triangle) == {"A-0": 7}
 
 
+def test_the_bounds_of_a_layer_are_those_of_what_stands_now(store):
+    assert store.bounds("building") is None
+    put(store, building("B-0"), building("B-1", geometry=box(121, 31)), building("B-2", geometry=box(130, 40)))
+    put(store, building("B-3", geometry=None))
+    store.write(lambda tx: tx.end("building", "B-2", NOON)).result()
+    assert store.bounds("building") == pytest.approx((120, 30, 121.001, 31.001), abs=1e-5)
+
+
 def test_an_empty_area_holds_nothing(store):
     put(store, building())
     assert ids(find(store, area=shapely.Polygon())) == []

@@ -233,6 +233,15 @@ class EmbeddedStore:
         sql = "SELECT count(*) FROM feature WHERE layer = ? AND superseded_at IS NULL AND valid_to IS NULL"
         return int(self._rows(sql, layer)[0][0])
 
+    def bounds(self, layer: str) -> tuple[float, float, float, float] | None:
+        """Return west, south, east, north of a layer's current features."""
+        sql = (
+            "SELECT min(x0), min(y0), max(x1), max(y1) FROM feature_box WHERE fid IN"
+            " (SELECT fid FROM feature WHERE layer = ? AND superseded_at IS NULL AND valid_to IS NULL)"
+        )
+        west, south, east, north = self._rows(sql, layer)[0]
+        return None if west is None else (west / 1e7, south / 1e7, east / 1e7, north / 1e7)
+
     def communities(self) -> list[str]:
         """Return the communities that have features, sorted."""
         return [row["community"] for row in self._rows("SELECT DISTINCT community FROM feature ORDER BY 1")]

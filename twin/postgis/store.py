@@ -25,7 +25,7 @@ from twin.postgis.listener import Listener
 from twin.postgis.log import last_seq
 from twin.postgis.migrations import migrate
 from twin.postgis.rows import COLUMNS, FEATURES, ROWS, descent_of, event_of, feature_of, identifier_of
-from twin.postgis.select import find, is_one_statement, rows
+from twin.postgis.select import find, is_one_statement, rows, tuples
 from twin.postgis.session import PostgisSession
 from twin.postgis.text import PostgisIndex, bearers, lookup
 from twin.query import Page, Query, Rows
@@ -225,6 +225,15 @@ class PostgisStore:
     def _count(self, layer: str) -> int:
         sql = "SELECT count(*) AS n FROM feature WHERE layer = %s AND superseded_at IS NULL AND valid_to IS NULL"
         return int(self._rows(sql, layer)[0]["n"])
+
+    def bounds(self, layer: str) -> tuple[float, float, float, float] | None:
+        """Return west, south, east, north of a layer's current features."""
+        sql = (
+            "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM (SELECT ST_Extent(geom) AS e FROM feature"
+            " WHERE layer = %s AND superseded_at IS NULL AND valid_to IS NULL) AS extent"
+        )
+        ((west, south, east, north),) = self._ask(tuples, sql, layer)
+        return None if west is None else (west, south, east, north)
 
     def communities(self) -> list[str]:
         """Return the communities that have features, sorted."""
