@@ -26,7 +26,7 @@ from twin.feature import Feature
 from twin.postgis import PostgisStore
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 90
+PATIENCE_S = 240
 EACH, APART_S = 20, 0.3
 EBIKE_S = 1800
 

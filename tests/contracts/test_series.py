@@ -233,7 +233,12 @@ def histories(draw):
         st.sampled_from(["level", "温度"]),
         st.one_of(st.integers(-100_000, 100_000), st.sampled_from([0, 3599, 3600, 14400])),
         # Eighths, whose sums are exact in whatever order.
-        st.one_of(st.integers(-800, 800).map(lambda n: n / 8), st.integers(-9, 9), st.booleans(), st.text(max_size=2)),
+        st.one_of(
+            st.integers(-800, 800).map(lambda n: n / 8),
+            st.integers(-9, 9),
+            st.booleans(),
+            st.text(st.characters(exclude_characters="\0"), max_size=2),
+        ),
     )
     return draw(st.lists(st.lists(one, max_size=12), max_size=6))
 
