@@ -6,16 +6,17 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import shapely
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.addresses import address_of, divisions_of
 from api.alarms import alarm_messages
+from api.answers import JSON, tells
 from api.answers import places as answers
-from api.answers import tells
 from api.finding import by_key, find_place
 from api.geojson import properties_of
+from api.ogc.encoding import dump
 from api.parameters import words
 from api.people import people_in
 from api.state import Here
@@ -31,7 +32,7 @@ from twin.store import Identifier, Latest, Transaction
 router = APIRouter(tags=["places"])
 
 
-@router.get("/v1/places/{code}", responses=tells(answers.Place))
+@router.get("/v1/places/{code}", response_class=Response, responses=tells(answers.Place))
 def place(
     seen: Seen,
     code: str,
@@ -42,10 +43,10 @@ def place(
             "identifiers, descent, records, population, alarms; and, only when named, facilities, incidents, history."
         ),
     ] = None,
-) -> dict[str, Any]:
+) -> Response:
     """Return the place with this code (or other identifier), with its neighbours, devices, alarms and people."""
     found = find_place(seen, code)
-    return {
+    told = {
         **_named(found),
         "layer": found.layer,
         "name": found.name,
@@ -59,6 +60,7 @@ def place(
         **{name: PARTS[name](seen, found) for name in _wanted(include)},
         **_provenance(found),
     }
+    return Response(dump(told), media_type=JSON)
 
 
 def _wanted(include: str | None) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import shapely
+
 from layers.alarm.rules import Alarm
 from layers.device.types import AlarmType
 from twin.feature import Feature
@@ -72,7 +74,8 @@ def place_name(key: str, names: Mapping[str, str | None]) -> str | None:
 def message_of(record: Feature, place_name: str | None) -> Mapping[str, Any]:
     """Return the alarm as the API and the stream show it; ``center`` is longitude, latitude in degrees."""
     attributes = record.attributes
-    center = None if record.geometry is None else [record.geometry.centroid.x, record.geometry.centroid.y]
+    point = None if record.geometry is None else shapely.centroid(record.geometry)
+    center = None if point is None else [point.x, point.y]
     shown = {name: attributes.get(name, _FIELDS[name]) for name in _SHOWN}
     return {
         "id": record.id,
