@@ -173,7 +173,7 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         hooks=hooks,
         jobs=uploads,
         extents=extents,
-        tiles=Tiles(access, store, shown),
+        tiles=Tiles(access, store, extents, shown),
         publisher=publisher or Publisher(),
         ways=on_foot,
         incidents=incident_parts,

@@ -19,7 +19,7 @@ from twin.feature import JSON, Feature
 from twin.filter import Condition, properties, queryables
 from twin.query import Page, Query, Row, Rows
 from twin.spacecode import building_of
-from twin.store import Columns, Store
+from twin.store import Columns, Completeness, Extent, Store
 from twin.versions import dump
 
 MIN_PERSONS = 5
@@ -238,6 +238,16 @@ class Access:
             for name in fields:
                 _check_filter(layer, name)
         return self._store.columns(query, fields, inside)
+
+    def extent(self, layer: str) -> Extent:
+        """Return what an open layer spans; raises ``Forbidden`` as :meth:`find`."""
+        self.check_open(self._catalogue[layer])
+        return self._store.extent(layer)
+
+    def completeness(self, layer: str) -> Completeness:
+        """Return how complete an open layer is; raises ``Forbidden`` as :meth:`find`."""
+        self.check_open(self._catalogue[layer])
+        return self._store.completeness(layer)
 
     def _check_aggregate(self, query: Query, by: str, total: str | None, resolution: int) -> Layer:
         if len(query.layers) != 1:

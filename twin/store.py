@@ -159,6 +159,35 @@ class Columns:
     values: Mapping[str, Sequence[Any]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """What the features of a layer span.
+
+    Attributes:
+        count: How many stand now.
+        bounds: West, south, east, north in CRS84 degrees of all that is and was; ``None`` without geometry.
+        begin: Since when the earliest version has been valid; ``None`` when the layer is empty.
+        updated: When the newest version was recorded.
+        placed: How many of those that stand have a geometry.
+        solid: How many of those have a body: a geometry between a lower and an upper height.
+    """
+
+    count: int
+    bounds: tuple[float, float, float, float] | None
+    begin: datetime | None
+    updated: datetime | None
+    placed: int
+    solid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Of the features of a layer that stand now: how many each source stated, and how many have a value, by field."""
+
+    sources: Mapping[str, int]
+    filled: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Swept:
     """How far a sweep of the log came: the last number it looked at, ``None`` when nothing is left to look at."""
@@ -413,8 +442,11 @@ class Store(Protocol):
     def counts(self) -> Mapping[str, int]:
         """Return the number of current features per layer."""
 
-    def bounds(self, layer: str) -> tuple[float, float, float, float] | None:
-        """Return west, south, east, north (CRS84 degrees) of a layer's current features, perhaps a metre too wide."""
+    def extent(self, layer: str) -> Extent:
+        """Return what a layer spans; its bounds are perhaps a hundredth of a metre too wide."""
+
+    def completeness(self, layer: str) -> Completeness:
+        """Return where a layer's features come from, and which of their fields have values."""
 
     def communities(self) -> list[str]:
         """Return the communities that have features, sorted."""

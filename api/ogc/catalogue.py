@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.ogc.documents import GEOJSON, HTML, JSON, Document, has_tiles, link, moment_text, title
-from api.ogc.extents import Extent
 from twin.declaration import Layer
+from twin.store import Completeness, Extent
 
 RECORD_CORE = "http://www.opengis.net/spec/ogcapi-records-1/1.0/conf/record-core"
 _GRADES = {
@@ -34,29 +34,37 @@ class Publisher:
     licence: str | None = None
 
 
-def record(layer: Layer, extent: Extent | None, count: int, publisher: Publisher, base: str) -> Document:
+class Measured(NamedTuple):
+    """What is known of the features of a layer that may be read one by one."""
+
+    extent: Extent
+    completeness: Completeness
+
+
+def record(layer: Layer, measured: Measured | None, count: int, publisher: Publisher, base: str) -> Document:
     """Return the record of a layer as a GeoJSON feature.
 
     Args:
         layer: The layer.
-        extent: What it spans; ``None`` for layers whose single features may not be read.
+        measured: What it spans and has; ``None`` for layers whose single features may not be read.
         count: How many features it has now.
         publisher: Who answers for it.
         base: Address of the landing page.
     """
+    extent = None if measured is None else measured.extent
     found: Document = {
         "type": "Feature",
         "id": layer.name,
         "conformsTo": [RECORD_CORE],
         "geometry": None if extent is None or extent.bounds is None else _outline(extent.bounds),
         "time": {"interval": [moment_text(extent.begin), ".."]} if extent is not None and extent.begin else None,
-        "properties": _properties(layer, extent, count, publisher),
+        "properties": _properties(layer, measured, count, publisher),
         "links": _links(layer, base),
     }
     return found
 
 
-def _properties(layer: Layer, extent: Extent | None, count: int, publisher: Publisher) -> Document:
+def _properties(layer: Layer, measured: Measured | None, count: int, publisher: Publisher) -> Document:
     grades = {field.grade for field in layer.fields}
     found: Document = {
         "type": "dataset",
@@ -73,12 +81,13 @@ def _properties(layer: Layer, extent: Extent | None, count: int, publisher: Publ
         "requirement": layer.source,
         "license": publisher.licence,
         "contacts": [] if publisher.contact is None else [{"name": publisher.contact, "roles": ["pointOfContact"]}],
-        "quality": _quality(layer, extent, count),
+        "quality": _quality(layer, measured, count),
         "fields": [_field(field) for field in layer.fields],
     }
-    if extent is not None:
-        found["sources"] = dict(sorted(extent.sources.items()))
-        found["updated"] = None if extent.updated is None else moment_text(extent.updated)
+    if measured is not None:
+        updated = measured.extent.updated
+        found["sources"] = dict(sorted(measured.completeness.sources.items()))
+        found["updated"] = None if updated is None else moment_text(updated)
     return found
 
 
@@ -98,15 +107,16 @@ def _description(layer: Layer) -> str:
     return f"{layer.title.zh}（{layer.group.zh}）：{fields}。 {layer.title.en} ({layer.group.en})."
 
 
-def _quality(layer: Layer, extent: Extent | None, count: int) -> Document:
+def _quality(layer: Layer, measured: Measured | None, count: int) -> Document:
     """Return the number of features and, as far as they may be read, which part of them has what it must have.
 
     Completeness after ISO 19157: the share, 0 to 1, of features that have a value; ``None`` when there are none.
     """
     found: Document = {"count": count}
-    if extent is not None:
+    if measured is not None:
+        extent, filled = measured.extent, measured.completeness.filled
         required = [field.name for field in layer.fields if field.required and field.grade in ("P0", "P1")]
-        found["completeness"] = {name: _share(extent.filled.get(name, 0), extent.count) for name in required}
+        found["completeness"] = {name: _share(filled.get(name, 0), extent.count) for name in required}
         if layer.geometry != "none":
             found["positioned"] = _share(extent.placed, extent.count)
     return found

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.ogc import documents, pages
 from api.ogc.answers import PREFIX, base, crumbs, json_answer, page_answer, wants_html
-from api.ogc.catalogue import matches, record
+from api.ogc.catalogue import Measured, matches, record
 from api.ogc.documents import Document
 from api.ogc.question import given
 from api.state import Here, Services
@@ -52,8 +52,9 @@ def catalogue_record(here: Here, request: Request, layer: str) -> Response:
 
 
 def _record(here: Services, request: Request, layer: Layer, count: int) -> Document:
-    extent = here.extents.of(layer.name) if layer.access == "open" else None
-    return record(layer, extent, count, here.publisher, base(request))
+    extents, name = here.extents, layer.name
+    measured = Measured(extents.of(name), extents.completeness(name)) if layer.access == "open" else None
+    return record(layer, measured, count, here.publisher, base(request))
 
 
 def _line(one: Document) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from api.ogc.extents import Extent
 from gis.crs import CRS84, offered
 from gis.tilegrid import WEB_MERCATOR_QUAD
 from twin.declaration import FieldDeclaration, Layer
 from twin.filter import COLUMNS, queryables
 from twin.spacecode import KINDS
+from twin.store import Extent
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"

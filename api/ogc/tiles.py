@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api import VERSION
-from api.ogc.extents import SHARE, SLOW_S
-from gis.crs import Box
+from api.ogc.extents import Extents
 from gis.errors import NotFound
 from gis.tilegrid import MAX_ZOOM, Tile, coarsest
 from gis.write import mvt
@@ -71,28 +70,23 @@ def _size(drawn: mvt.Drawn) -> int:
     return len(drawn.content) + _OVERHEAD_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    version: str
-    count: int
-    bounds: Box | None
-    good_until: float
-
-
 class Tiles:
     """Draws tiles of open layers.
 
     Args:
         access: Reads the features; what it masks is in no tile.
-        store: Tells when a layer has changed, and how dense it is.
+        store: Tells when a layer has changed.
+        extents: Tells how dense a layer is.
         catalogue: The declared layers.
         cache_bytes: How much memory tiles may take.
     """
 
-    def __init__(self, access: Access, store: Store, catalogue: Catalogue, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, access: Access, store: Store, extents: Extents, catalogue: Catalogue, cache_bytes: int = CACHE_BYTES
+    ) -> None:
         self._access = access
         self._store = store
-        self._spreads: dict[str, _Spread] = {}
+        self._extents = extents
         self._cache = Cache(cache_bytes)
         self._versions: dict[tuple[str, ...], _Read] = {}
         self._declared = {name: _digest(layer.model_dump_json()) for name, layer in catalogue.items()}
@@ -142,20 +136,9 @@ class Tiles:
 
     def zooms(self, layer: Layer) -> range:
         """Return the zooms at which a layer is drawn."""
-        held = self._spread(layer.name)
+        held = self._extents.of(layer.name)
         least = 0 if held.bounds is None else coarsest(held.bounds, held.count, PER_TILE)
         return range(least, MAX_ZOOM + 1)
-
-    def _spread(self, name: str) -> _Spread:
-        """Return how many features a layer has and where; of a large one that changes all the time a bit late."""
-        version, known = self._store.version([name]), self._spreads.get(name)
-        if known is None or (known.version != version and time.monotonic() >= known.good_until):
-            started = time.monotonic()
-            count, bounds = self._store.counts().get(name, 0), self._store.bounds(name)
-            took = time.monotonic() - started
-            pause = took * SHARE if took > SLOW_S else 0.0
-            known = self._spreads[name] = _Spread(version, count, bounds, time.monotonic() + pause)
-        return known
 
     def _check_zoom(self, layer: Layer, tile: Tile) -> None:
         least = self.zooms(layer).start

@@ -129,6 +129,7 @@ def test_an_unchanged_layer_is_not_sent_again_and_a_changed_one_is(serving_on):
 
 def test_a_change_by_this_process_is_known_at_once_and_one_by_another_soon(tmp_path, monkeypatch):
     from api.ogc import tiles as module
+    from api.ogc.extents import Extents
     from layers.catalogue import load_catalogue
     from twin.access import Access
     from twin.embedded import EmbeddedStore
@@ -137,7 +138,7 @@ def test_a_change_by_this_process_is_known_at_once_and_one_by_another_soon(tmp_p
     layers = [catalogue["building"]]
     with closing(EmbeddedStore(tmp_path / "twin.gpkg", catalogue)) as store:
         access = Access(store, catalogue)
-        drawn = module.Tiles(access, store, catalogue)
+        drawn = module.Tiles(access, store, Extents(access, store), catalogue)
         monkeypatch.setattr(module, "FRESH_S", 60)
         assert drawn.known(layers) is None
         first = drawn.version(layers)

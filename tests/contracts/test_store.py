@@ -10,7 +10,7 @@ import shapely
 from gis.errors import BadInput, Conflict
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import UNCHANGED, Band, Descent, Identifier, NewEvent, Reading
+from twin.store import UNCHANGED, Band, Completeness, Descent, Extent, Identifier, NewEvent, Reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -292,12 +292,28 @@ def test_columns_are_as_of_both_clocks_and_only_of_what_meets_the_area(store, cl
     assert columns(store, area=triangle) == {"A-0": 7}
 
 
-def test_the_bounds_of_a_layer_are_those_of_what_stands_now(store):
-    assert store.bounds("building") is None
-    put(store, building("B-0"), building("B-1", geometry=box(121, 31)), building("B-2", geometry=box(130, 40)))
-    put(store, building("B-3", geometry=None))
+def test_what_a_layer_spans_is_of_all_that_is_and_was_and_counts_what_stands(store, clock):
+    nothing = Extent(count=0, bounds=None, begin=None, updated=None, placed=0, solid=0)
+    assert store.extent("building") == nothing
+    put(
+        store, building("B-0", valid_from=NOON - HOUR), building("B-1", geometry=box(121, 31), z_min_m=0.0, z_max_m=9.0)
+    )
+    put(store, building("B-2", geometry=box(130, 40), valid_from=NOON - 3 * HOUR), building("B-3", geometry=None))
+    store.write(lambda tx: tx.end("building", "B-2", NOON - HOUR)).result()
+    put(store, building("B-0", geometry=box(119, 30), valid_from=NOON))
+    found = store.extent("building")
+    assert found.bounds == pytest.approx((119, 30, 130.001, 40.001), abs=1e-6)
+    assert (found.count, found.placed, found.solid, found.begin) == (3, 2, 1, NOON - 3 * HOUR)
+    assert found.updated == max(one.recorded_at for one in store.history("building", "B-0"))
+
+
+def test_how_complete_a_layer_is_counts_values_not_fields(store):
+    put(store, building("B-0", name="甲", source="a", attributes={"n": 1, "m": None}))
+    put(store, building("B-1", source="a", attributes={"n": 0, "m": ""}), building("B-2", attributes={"n": False}))
     store.write(lambda tx: tx.end("building", "B-2", NOON)).result()
-    assert store.bounds("building") == pytest.approx((120, 30, 121.001, 31.001), abs=1e-5)
+    put(store, building("B-3", source="b"))
+    assert store.completeness("building") == Completeness({"a": 2, "b": 1}, {"n": 2, "m": 1, "name": 1})
+    assert store.completeness("device") == Completeness({}, {"name": 0})
 
 
 def test_an_empty_area_holds_nothing(store):

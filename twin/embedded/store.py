@@ -15,6 +15,7 @@ from twin.answer import Counter
 from twin.asker import is_dismissed, still_asked
 from twin.declaration import Catalogue
 from twin.embedded import condition, series
+from twin.embedded.extent import completeness, extent
 from twin.embedded.gpkg import register_layers
 from twin.embedded.log import last_seq
 from twin.embedded.migrations import check_ours, migrate
@@ -37,7 +38,7 @@ from twin.past import PastIndex
 from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
-from twin.store import Columns, Descent, Event, Identifier, Latest, Transaction
+from twin.store import Columns, Completeness, Descent, Event, Extent, Identifier, Latest, Transaction
 from twin.wording import Wording
 from twin.writer import Subscribers, Writer
 
@@ -96,8 +97,7 @@ class EmbeddedStore:
 
     def columns(self, query: Query, fields: Sequence[str], inside: Sequence[str] | None = None) -> Columns:
         """Return all features that meet a query as columns, in no order."""
-        now = max(self._clock(), self._session.recorded)
-        return self._ask(columns, query, now, fields, inside)
+        return self._ask(columns, query, self._now(), fields, inside)
 
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""
@@ -233,14 +233,13 @@ class EmbeddedStore:
         sql = "SELECT count(*) FROM feature WHERE layer = ? AND superseded_at IS NULL AND valid_to IS NULL"
         return int(self._rows(sql, layer)[0][0])
 
-    def bounds(self, layer: str) -> tuple[float, float, float, float] | None:
-        """Return west, south, east, north of a layer's current features."""
-        sql = (
-            "SELECT min(x0), min(y0), max(x1), max(y1) FROM feature_box WHERE fid IN"
-            " (SELECT fid FROM feature WHERE layer = ? AND superseded_at IS NULL AND valid_to IS NULL)"
-        )
-        west, south, east, north = self._rows(sql, layer)[0]
-        return None if west is None else (west / 1e7, south / 1e7, east / 1e7, north / 1e7)
+    def extent(self, layer: str) -> Extent:
+        """Return what a layer spans."""
+        return self._ask(extent, layer, self._now())
+
+    def completeness(self, layer: str) -> Completeness:
+        """Return where a layer's features come from, and which of their fields have values."""
+        return self._ask(completeness, layer, self._now())
 
     def communities(self) -> list[str]:
         """Return the communities that have features, sorted."""

@@ -33,7 +33,8 @@ _LATER = (
 )
 
 
-_PRESENT = "greatest(%s, (SELECT recorded_at FROM clock))"
+PRESENT = "greatest(%s, (SELECT recorded_at FROM clock))"
+"""The present: our clock, or that of whoever wrote last where it runs ahead."""
 
 
 @dataclass(slots=True)
@@ -228,7 +229,7 @@ def _when(query: Query, now: datetime, where: _Where) -> None:
     first, last = (to_milliseconds(moment) for moment in span(query, now))
     believed, known = _believed("feature", query.known_at)
     where.add(believed, *known)
-    moment = _PRESENT if query.at is None and query.during is None else "%s"
+    moment = PRESENT if query.at is None and query.during is None else "%s"
     where.add(
         f"feature.valid_from <= {moment} AND (feature.valid_to IS NULL OR feature.valid_to > {moment})", last, first
     )

@@ -21,17 +21,18 @@ from twin.past import PastIndex
 from twin.postgis import series
 from twin.postgis.columns import columns
 from twin.postgis.connection import OPTIONS, Connection, cancel, parameters, prepare, translate
+from twin.postgis.extent import completeness, extent
 from twin.postgis.listener import Listener
 from twin.postgis.log import last_seq
 from twin.postgis.migrations import migrate
 from twin.postgis.rows import COLUMNS, FEATURES, ROWS, descent_of, event_of, feature_of, identifier_of
-from twin.postgis.select import find, is_one_statement, rows, tuples
+from twin.postgis.select import find, is_one_statement, rows
 from twin.postgis.session import PostgisSession
 from twin.postgis.text import PostgisIndex, bearers, lookup
 from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
-from twin.store import Columns, Descent, Event, Identifier, Latest, Transaction
+from twin.store import Columns, Completeness, Descent, Event, Extent, Identifier, Latest, Transaction
 from twin.versions import to_milliseconds
 from twin.wording import Wording
 from twin.writer import Subscribers, Writer
@@ -226,14 +227,13 @@ class PostgisStore:
         sql = "SELECT count(*) AS n FROM feature WHERE layer = %s AND superseded_at IS NULL AND valid_to IS NULL"
         return int(self._rows(sql, layer)[0]["n"])
 
-    def bounds(self, layer: str) -> tuple[float, float, float, float] | None:
-        """Return west, south, east, north of a layer's current features."""
-        sql = (
-            "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM (SELECT ST_Extent(geom) AS e FROM feature"
-            " WHERE layer = %s AND superseded_at IS NULL AND valid_to IS NULL) AS extent"
-        )
-        ((west, south, east, north),) = self._ask(tuples, sql, layer)
-        return None if west is None else (west, south, east, north)
+    def extent(self, layer: str) -> Extent:
+        """Return what a layer spans."""
+        return self._ask(extent, layer, to_milliseconds(self._clock()))
+
+    def completeness(self, layer: str) -> Completeness:
+        """Return where a layer's features come from, and which of their fields have values."""
+        return self._ask(completeness, layer, to_milliseconds(self._clock()))
 
     def communities(self) -> list[str]:
         """Return the communities that have features, sorted."""
