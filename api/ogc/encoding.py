@@ -85,6 +85,12 @@ def geojson_item(row: Row, crs: str, links: list[dict[str, Any]]) -> bytes:
 
 
 def _row_text(row: Row, shape: str | None) -> str:
+    properties = properties_of_row(row).text
+    return f'{{"type":"Feature","id":{dump(row.id).decode()},"geometry":{shape or "null"},"properties":{properties}}}'
+
+
+def properties_of_row(row: Row) -> Raw:
+    """Return the properties members of a row, those that :func:`api.geojson.properties_of` gives its feature."""
     own: dict[str, Any] = orjson.loads(row.attributes)
     fixed = {
         "layer": row.layer,
@@ -100,10 +106,8 @@ def _row_text(row: Row, shape: str | None) -> str:
         "valid_to": None if row.valid_to is None else _iso(row.valid_to),
     }
     if not own or not _FIXED.isdisjoint(own):
-        properties = dump({**json.loads(row.attributes), **fixed}).decode()
-    else:
-        properties = f"{row.attributes[:-1]},{dump(fixed)[1:].decode()}"
-    return f'{{"type":"Feature","id":{dump(row.id).decode()},"geometry":{shape or "null"},"properties":{properties}}}'
+        return Raw(dump({**json.loads(row.attributes), **fixed}).decode())
+    return Raw(f"{row.attributes[:-1]},{dump(fixed)[1:].decode()}")
 
 
 @lru_cache(maxsize=4096)

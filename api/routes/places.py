@@ -1,6 +1,7 @@
 """Everything about one place, and search."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -15,8 +16,7 @@ from api.alarms import alarm_messages
 from api.answers import JSON, tells
 from api.answers import places as answers
 from api.finding import by_key, find_place
-from api.geojson import properties_of
-from api.ogc.encoding import dump
+from api.ogc.encoding import dump, properties_of_row
 from api.parameters import words
 from api.people import people_in
 from api.state import Here
@@ -26,6 +26,7 @@ from layers.device.types import DeviceType
 from twin.feature import Feature
 from twin.filter import Compare, Property
 from twin.matching import integrity
+from twin.query import Row
 from twin.spacecode import SpaceCode
 from twin.store import Identifier, Latest, Transaction
 
@@ -204,8 +205,9 @@ def _children(seen: View, found: Feature) -> list[Feature]:
 
 
 def _devices(seen: View, key: str) -> list[dict[str, Any]]:
-    devices = seen.find("device", within=key, limit=_MOST, counted=False)
-    kinds = {device.id: seen.here.types.get(device.attributes.get("device_type", "")) for device in devices}
+    devices = seen.rows("device", within=key, limit=_MOST, counted=False)
+    types = seen.here.types
+    kinds = {device.id: types.get(json.loads(device.attributes).get("device_type", "")) for device in devices}
     values: dict[str, dict[str, Any]] = {device.id: {} for device in devices}
     for latest in seen.here.store.latest(values, at=seen.at, known_at=seen.known_at) if values else ():
         values[latest.device][latest.name] = _value(latest, kinds[latest.device])
@@ -221,8 +223,8 @@ def _value(latest: Latest, kind: DeviceType | None) -> dict[str, Any]:
     return shown if alarm is None else {**shown, "title": alarm.title.model_dump(), "unit": None}
 
 
-def _device(device: Feature, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id": device.id, "name": device.name, "attributes": properties_of(device), "values": values}
+def _device(device: Row, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": device.id, "name": device.name, "attributes": properties_of_row(device), "values": values}
 
 
 def _population(seen: View, key: str) -> dict[str, Any] | None:
