@@ -299,7 +299,7 @@ def test_a_client_that_does_not_read_is_told_to_resync_and_the_others_are_not_he
                 assert time.monotonic() < deadline
                 live.store.write(lambda tx: tx.append_all(list(_storm(1500)))).result()
             seq = event(live, "device", device="D-0")
-            assert numbers(next(told)) == [seq]
+            assert [seq] in map(numbers, told)  # what was told a moment before may come first
         slow.settimeout(20)
         rest = b""
         while part := slow.recv(1 << 20):
