@@ -45,8 +45,8 @@ class Found(NamedTuple, Generic[T]):
     next: str | None
 
 
-class Reading(NamedTuple, Generic[T]):
-    """What a store reads of each version, and what it makes of that.
+class Form(NamedTuple, Generic[T]):
+    """The form of an answer: what a store reads of each version, and what it makes of that.
 
     Attributes:
         columns: The columns to select; the last one is the geometry, which :func:`judge` needs.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from twin.answer import Reading
+from twin.answer import Form
 from twin.embedded.gpkg import decode_geometry, encode_geometries
 from twin.feature import Feature
 from twin.query import Row
@@ -115,8 +115,8 @@ def _undecoded(rows: Sequence[sqlite3.Row], geometries: npt.NDArray[np.object_])
     return tuple(Row._make((*row[-width:-1], geometry)) for row, geometry in zip(rows, geometries, strict=True))
 
 
-FEATURES = Reading(COLUMNS, features_of)
-ROWS = Reading(
+FEATURES = Form(COLUMNS, features_of)
+ROWS = Form(
     "layer, id, name, place, parent, storey, z_min_m, z_max_m, stage, source, valid_from, valid_to, recorded_at,"
     " attributes, geom",
     _undecoded,

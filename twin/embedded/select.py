@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from twin.answer import COLUMNS as NARROW
-from twin.answer import Found, Key, Reading, bounds, columns_of, cursor_of, judge, position, span
+from twin.answer import Form, Found, Key, bounds, columns_of, cursor_of, judge, position, span
 from twin.embedded.condition import demands
 from twin.embedded.gpkg import decode_geometries
 from twin.embedded.rows import degree_box, seconds_2020, to_text
@@ -52,20 +52,20 @@ class _Where:
         return " AND ".join(self.conditions)
 
 
-def find(connection: sqlite3.Connection, query: Query, now: datetime, reading: Reading[T]) -> Found[T]:
+def find(connection: sqlite3.Connection, query: Query, now: datetime, form: Form[T]) -> Found[T]:
     """Answer a query on one connection; the answer is one snapshot."""
     where = _where(query, now)
     if query.area is not None or query.near is not None or query.bbox is not None:
-        return _find_exact(connection, query, where, reading)
+        return _find_exact(connection, query, where, form)
     matched = None
     if query.limit is not None and query.counted:
         matched = _count(connection, where)
     _after(query, where)
     rows = connection.execute(
-        f"SELECT {reading.columns} FROM feature WHERE {where.sql} ORDER BY layer, id, fid LIMIT ?",  # noqa: S608  only our own text
+        f"SELECT {form.columns} FROM feature WHERE {where.sql} ORDER BY layer, id, fid LIMIT ?",  # noqa: S608  only our own text
         (*where.values, -1 if query.limit is None else query.limit + 1),
     ).fetchall()
-    things = _made(reading, rows[: query.limit])
+    things = _made(form, rows[: query.limit])
     more = query.limit is not None and len(rows) > query.limit
     last = rows[len(things) - 1] if more else None
     further = None if last is None else cursor_of(last["layer"], last["id"])
@@ -147,31 +147,31 @@ def _believed(table: str, known: str | None) -> tuple[str, list[str]]:
     return f"{table}.recorded_at <= ? AND ({table}.superseded_at IS NULL OR {table}.superseded_at > ?)", [known, known]
 
 
-def _find_exact(connection: sqlite3.Connection, query: Query, where: _Where, reading: Reading[T]) -> Found[T]:
+def _find_exact(connection: sqlite3.Connection, query: Query, where: _Where, form: Form[T]) -> Found[T]:
     """Judge every candidate by its geometry; read the whole rows at once only when all of them are wanted."""
-    columns = f"fid, {reading.columns}" if query.limit is None else "fid, layer, id, geom"
+    columns = f"fid, {form.columns}" if query.limit is None else "fid, layer, id, geom"
     sql = f"SELECT {columns} FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
     rows = connection.execute(sql, where.values).fetchall()
     keys = [Key(row[0], row[1], row[2]) for row in rows]
     chosen = judge(query, keys, decode_geometries([row[-1] for row in rows]))
     fids = [key.fid for key in chosen.keys]
     if query.limit is not None:
-        rows = _load(connection, reading, fids)
+        rows = _load(connection, form, fids)
     by_fid = {row[0]: row for row in rows}
-    return Found(_made(reading, [by_fid[fid] for fid in fids]), chosen.matched, chosen.next)
+    return Found(_made(form, [by_fid[fid] for fid in fids]), chosen.matched, chosen.next)
 
 
-def _load(connection: sqlite3.Connection, reading: Reading[T], fids: list[int]) -> list[sqlite3.Row]:
+def _load(connection: sqlite3.Connection, form: Form[T], fids: list[int]) -> list[sqlite3.Row]:
     rows: list[sqlite3.Row] = []
     for start in range(0, len(fids), _CHUNK):
         part = fids[start : start + _CHUNK]
-        sql = f"SELECT fid, {reading.columns} FROM feature WHERE fid IN ({_marks(part)})"  # noqa: S608
+        sql = f"SELECT fid, {form.columns} FROM feature WHERE fid IN ({_marks(part)})"  # noqa: S608
         rows += connection.execute(sql, part).fetchall()
     return rows
 
 
-def _made(reading: Reading[T], rows: list[sqlite3.Row]) -> tuple[T, ...]:
-    return reading.made(rows, decode_geometries([row[-1] for row in rows]))
+def _made(form: Form[T], rows: list[sqlite3.Row]) -> tuple[T, ...]:
+    return form.made(rows, decode_geometries([row[-1] for row in rows]))
 
 
 def _after(query: Query, where: _Where) -> None:

@@ -8,7 +8,7 @@ import shapely
 
 from twin.answer import COLUMNS, columns_of
 from twin.postgis.connection import Connection
-from twin.postgis.select import _where, tuples
+from twin.postgis.select import tuples, where_of
 from twin.query import Query
 from twin.store import Columns
 
@@ -25,7 +25,7 @@ def columns(
     connection: Connection, query: Query, now: datetime, fields: Sequence[str], inside: Sequence[str] | None
 ) -> Columns:
     """Return all features that meet a query as columns; one statement, so one snapshot."""
-    where = _where(query, now)
+    where = where_of(query, now)
     if inside is not None:
         where.add(_INSIDE_NOW if query.known_at is None else _INSIDE, list(inside))
     sql = f"SELECT {COLUMNS}, attributes::text, ST_AsBinary(geom) FROM feature WHERE {where.sql}"  # noqa: S608

@@ -7,7 +7,7 @@ from typing import Any
 import shapely
 from psycopg.rows import DictRow
 
-from twin.answer import Geometries, Reading
+from twin.answer import Form, Geometries
 from twin.feature import Feature
 from twin.query import Row
 from twin.series import Bucket
@@ -46,8 +46,8 @@ def _undecoded(found: Sequence[tuple[Any, ...]], geometries: Geometries) -> tupl
     return tuple(Row._make((*row[-width:-1], geometry)) for row, geometry in zip(found, geometries, strict=True))
 
 
-FEATURES = Reading(COLUMNS, features_of)
-ROWS = Reading(
+FEATURES = Form(COLUMNS, features_of)
+ROWS = Form(
     "layer, id, name, place, parent, storey, z_min_m, z_max_m, stage, source, valid_from::text, valid_to::text,"
     " recorded_at::text, attributes::text, ST_AsBinary(geom)",
     _undecoded,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import shapely
 from psycopg.rows import DictRow, tuple_row
 
-from twin.answer import Found, Key, Reading, accepted, bounds, cursor_of, judge, position, span
+from twin.answer import Form, Found, Key, accepted, bounds, cursor_of, judge, position, span
 from twin.filter import sql_of
 from twin.postgis.condition import leaf
 from twin.postgis.connection import Connection
@@ -38,18 +38,20 @@ PRESENT = "greatest(%s, (SELECT recorded_at FROM clock))"
 
 
 @dataclass(slots=True)
-class _Where:
+class Where:
     """Conditions joined by *and*, with their bound values."""
 
     conditions: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
 
     def add(self, condition: str, *values: Any) -> None:
+        """Add one that must hold too."""
         self.conditions.append(condition)
         self.values.extend(values)
 
     @property
     def sql(self) -> str:
+        """Return all of them as one condition."""
         return " AND ".join(self.conditions)
 
 
@@ -69,20 +71,20 @@ def is_one_statement(query: Query) -> bool:
     return query.limit is None or (not query.counted and query.near is None)
 
 
-def find(connection: Connection, query: Query, now: datetime, reading: Reading[T]) -> Found[T]:
+def find(connection: Connection, query: Query, now: datetime, form: Form[T]) -> Found[T]:
     """Answer a query inside a transaction; the answer is one snapshot when the transaction is.
 
     The present is the later of ``now`` and the last recorded moment of any process, whose clock may run ahead of ours.
     """
-    where = _where(query, now)
+    where = where_of(query, now)
     if not query.counted and query.limit is not None and query.near is None:
-        page = _first(connection, query, where, reading, 1)
+        page = _first(connection, query, where, form, 1)
         if page is None:
             with connection.transaction():
-                page = _first(connection, query, where, reading, None)
+                page = _first(connection, query, where, form, None)
         return page or Found((), 0, None)
     if query.area is not None or query.near is not None or query.bbox is not None:
-        return _find_exact(connection, query, where, reading)
+        return _find_exact(connection, query, where, form)
     matched = None
     if query.limit is not None:
         count = f"SELECT count(*) AS n FROM feature WHERE {where.sql}"  # noqa: S608  only our own text
@@ -90,15 +92,15 @@ def find(connection: Connection, query: Query, now: datetime, reading: Reading[T
     if query.cursor is not None:
         where.add("(layer, id) > (%s, %s)", *position(query.cursor))
     most = None if query.limit is None else query.limit + 1
-    found = _candidates(connection, where, reading, None, most)
+    found = _candidates(connection, where, form, None, most)
     page_of, more = found[: query.limit], query.limit is not None and len(found) > query.limit
     return Found(
-        _made(reading, page_of), len(found) if matched is None else matched, _behind(page_of[-1]) if more else None
+        _made(form, page_of), len(found) if matched is None else matched, _behind(page_of[-1]) if more else None
     )
 
 
 def _first(
-    connection: Connection, query: Query, where: _Where, reading: Reading[T], statements: int | None
+    connection: Connection, query: Query, where: Where, form: Form[T], statements: int | None
 ) -> Found[T] | None:
     """Read candidates in the order of pages until the page is full; ``None`` when that takes more statements."""
     limit = query.limit or 0
@@ -112,7 +114,7 @@ def _first(
             return None
         asked += 1
         rows = _candidates(
-            connection, where, reading, after, limit + _SPARE, prepare=_is_by_name(query), gathered=gathered
+            connection, where, form, after, limit + _SPARE, prepare=_is_by_name(query), gathered=gathered
         )
         geometries = shapely.from_wkb([row[-1] for row in rows])
         meeting = accepted(query, geometries)
@@ -121,7 +123,7 @@ def _first(
         more = len(rows) == limit + _SPARE
         after = (rows[-1][1], rows[-1][2]) if rows else None
     further = _behind(found[limit - 1]) if len(found) > limit else None
-    return Found(reading.made(found[:limit], _array(shapes[:limit])), len(found), further)
+    return Found(form.made(found[:limit], _array(shapes[:limit])), len(found), further)
 
 
 _SPARE = 10
@@ -158,8 +160,8 @@ def _is_gathered(connection: Connection, query: Query, limit: int) -> bool:
 
 def _candidates(
     connection: Connection,
-    where: _Where,
-    reading: Reading[T],
+    where: Where,
+    form: Form[T],
     after: tuple[str, str] | None,
     most: int | None,
     *,
@@ -167,7 +169,7 @@ def _candidates(
     gathered: bool = False,
 ) -> list[tuple[Any, ...]]:
     behind = "" if after is None else "AND (layer, id) > (%s, %s)"
-    columns, chosen = f"fid, {reading.columns}", f"{where.sql} {behind}"
+    columns, chosen = f"fid, {form.columns}", f"{where.sql} {behind}"
     sql = f"SELECT {columns} FROM feature WHERE {chosen} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
     if gathered:  # OFFSET keeps the planner from walking; what is sorted is slim
         held = f"SELECT layer, id, fid FROM feature WHERE {chosen} OFFSET 0"  # noqa: S608
@@ -181,16 +183,17 @@ def _behind(row: tuple[Any, ...]) -> str:
     return cursor_of(row[1], row[2])
 
 
-def _made(reading: Reading[T], found: list[tuple[Any, ...]]) -> tuple[T, ...]:
-    return reading.made(found, shapely.from_wkb([row[-1] for row in found]))
+def _made(form: Form[T], found: list[tuple[Any, ...]]) -> tuple[T, ...]:
+    return form.made(found, shapely.from_wkb([row[-1] for row in found]))
 
 
 def _array(shapes: list[Any]) -> npt.NDArray[np.object_]:
     return np.array([*shapes, None], dtype=object)[:-1]  # the end keeps numpy from looking into the shapes
 
 
-def _where(query: Query, now: datetime) -> _Where:
-    where = _Where()
+def where_of(query: Query, now: datetime) -> Where:
+    """Return the conditions of a query; what is spatial is asked of boxes only."""
+    where = Where()
     # Equal to one, rows come out of the index in the order of pages; any of several, they do not.
     if len(query.layers) == 1:
         where.add("layer = %s", query.layers[0])
@@ -213,7 +216,7 @@ def _where(query: Query, now: datetime) -> _Where:
     return where
 
 
-def _which(query: Query, where: _Where) -> None:
+def _which(query: Query, where: Where) -> None:
     if len(query.ids) == 1:
         where.add("id = %s", query.ids[0])
     elif query.ids:
@@ -225,7 +228,7 @@ def _which(query: Query, where: _Where) -> None:
         where.add("storey = ANY(%s)", list(query.storeys))
 
 
-def _when(query: Query, now: datetime, where: _Where) -> None:
+def _when(query: Query, now: datetime, where: Where) -> None:
     first, last = (to_milliseconds(moment) for moment in span(query, now))
     believed, known = _believed("feature", query.known_at)
     where.add(believed, *known)
@@ -248,10 +251,10 @@ def _believed(table: str, known_at: datetime | None) -> tuple[str, list[datetime
     return sql, [known, known]
 
 
-def _find_exact(connection: Connection, query: Query, where: _Where, reading: Reading[T]) -> Found[T]:
+def _find_exact(connection: Connection, query: Query, where: Where, form: Form[T]) -> Found[T]:
     """Judge every candidate by its geometry; read the whole rows at once only when all of them are wanted."""
     if query.limit is None:
-        found = _candidates(connection, where, reading, None, None)
+        found = _candidates(connection, where, form, None, None)
     else:
         sql = f"SELECT fid, layer, id, ST_AsBinary(geom) FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
         found = tuples(connection, sql, *where.values)
@@ -259,7 +262,7 @@ def _find_exact(connection: Connection, query: Query, where: _Where, reading: Re
     chosen = judge(query, keys, shapely.from_wkb([row[-1] for row in found]))
     fids = [key.fid for key in chosen.keys]
     if query.limit is not None:
-        sql = f"SELECT fid, {reading.columns} FROM feature WHERE fid = ANY(%s)"  # noqa: S608
+        sql = f"SELECT fid, {form.columns} FROM feature WHERE fid = ANY(%s)"  # noqa: S608
         found = tuples(connection, sql, fids)
     by_fid = {row[0]: row for row in found}
-    return Found(_made(reading, [by_fid[fid] for fid in fids]), chosen.matched, chosen.next)
+    return Found(_made(form, [by_fid[fid] for fid in fids]), chosen.matched, chosen.next)

@@ -13,7 +13,7 @@ from psycopg import IsolationLevel
 from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
-from twin.answer import Counter, Found, Reading
+from twin.answer import Counter, Form, Found
 from twin.asker import still_asked, stoppable
 from twin.declaration import Catalogue
 from twin.feature import Feature
@@ -263,11 +263,11 @@ class PostgisStore:
         return self._ask(rows, sql, *values)
 
 
-def _found(connection: Connection, query: Query, now: datetime, reading: Reading[T]) -> Found[T]:
+def _found(connection: Connection, query: Query, now: datetime, form: Form[T]) -> Found[T]:
     if is_one_statement(query):
-        return find(connection, query, now, reading)
+        return find(connection, query, now, form)
     with connection.transaction():
-        return find(connection, query, now, reading)
+        return find(connection, query, now, form)
 
 
 def _pool(given: dict[str, Any]) -> ConnectionPool[Connection]:
