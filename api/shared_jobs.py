@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from api.door import Lost, ask
@@ -104,11 +105,9 @@ class SharedJobs:
         until = time.monotonic() + PATIENCE_S
         while not self._jobs.works():
             address = self._jobs.spool().door()
-            try:
+            with suppress(Lost):  # who worked has ended, and another is about to take over
                 if address is not None:
                     return ask(address, question, given)
-            except Lost:
-                pass
             if time.monotonic() > until:
                 raise elsewhere()
             time.sleep(_AGAIN_S)
