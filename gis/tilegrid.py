@@ -82,6 +82,16 @@ class Tile:
         north, south = (max(0.0, (self.row - margin) * side), min(1.0, (self.row + 1 + margin) * side))
         return west * 360 - 180, _latitude(south), east * 360 - 180, _latitude(north)
 
+    def metres(self) -> Box:
+        """Return west, south, east, north in metres of the projection.
+
+        >>> Tile(0, 0, 0).metres()
+        (-20037508.342789244, -20037508.342789244, 20037508.342789244, 20037508.342789244)
+        """
+        side = 2 * HALF_M / 2**self.zoom
+        west, north = self.column * side - HALF_M, HALF_M - self.row * side
+        return west, north - side, west + side, north
+
     def units(self, points: Floats, extent: int) -> Floats:
         """Return CRS84 positions in parts of the tile's side: x to the right, y down, from its north-west corner."""
         there = _unit_square(points) * 2.0**self.zoom

@@ -14,6 +14,8 @@ import numpy.typing as npt
 import shapely
 
 from gis.errors import BadInput, Forbidden
+from gis.tilegrid import Tile
+from gis.write.mvt import Drawn
 from twin.declaration import Catalogue, Layer
 from twin.feature import JSON, Feature
 from twin.filter import Condition, properties, queryables
@@ -238,6 +240,16 @@ class Access:
             for name in fields:
                 _check_filter(layer, name)
         return self._store.columns(query, fields, inside)
+
+    def tile(self, layer: str, tile: Tile) -> Drawn:
+        """Return what stands now in a tile, with the attributes that :meth:`rows` tells.
+
+        Raises:
+            Forbidden: ``layer.aggregate_only``.
+        """
+        declared = self._catalogue[layer]
+        self.check_open(declared)
+        return self._store.tile(layer, _shown(declared), tile)
 
     def extent(self, layer: str) -> Extent:
         """Return what an open layer spans; raises ``Forbidden`` as :meth:`find`."""

@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gis.errors import BadInput
+from gis.tilegrid import Tile
+from gis.write.mvt import Drawn
 from twin.feature import Feature
 from twin.query import Page, Query, Rows
 from twin.series import Bucket, Series, Step
+from twin.tiles import Shown
 
 T = TypeVar("T")
 
@@ -319,6 +322,15 @@ class Store(Protocol):
             query: Which.
             fields: Attributes to tell.
             inside: Only what stands in one of these places or below one; ``None`` does not narrow.
+        """
+
+    def tile(self, layer: str, shown: Shown, tile: Tile) -> Drawn:
+        """Return what stands now in a tile as a layer of a Mapbox vector tile (:mod:`twin.tiles`).
+
+        Args:
+            layer: Which; the name of the layer in the tile too.
+            shown: Attributes to tell; ``None``: all.
+            tile: Which square.
         """
 
     def identifiers(self, place: str) -> list[Identifier]:

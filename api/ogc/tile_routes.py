@@ -10,13 +10,14 @@ from api.ogc import documents, pages
 from api.ogc.answers import PREFIX, base, crumbs, json_answer, layer_named, open_layers, page_answer, wants_html
 from api.ogc.documents import TILEJSON, Document, has_tiles, link
 from api.ogc.question import given
-from api.ogc.tiles import columns, fixed
+from api.ogc.tiles import told
 from api.state import Here, Services, services
 from gis.crs import CRS84, Box
 from gis.errors import BadInput, NotFound
 from gis.tilegrid import CRS, MAX_ZOOM, URI, WEB_MERCATOR_QUAD, Tile, definition, limits
 from gis.write import mvt
 from twin.declaration import Layer
+from twin.tiles import MEMBERS
 
 router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
@@ -237,7 +238,7 @@ def _layer_document(here: Services, layer: Layer) -> Document:
         "dataType": "vector",
         "minTileMatrix": str(zooms.start),
         "maxTileMatrix": str(zooms.stop - 1),
-        "propertiesSchema": documents.tile_schema(layer, [*fixed(), *columns(layer)]),
+        "propertiesSchema": documents.tile_schema(layer, told(layer)),
     }
     if layer.geometry in _KINDS:
         found["geometryDimension"] = _KINDS[layer.geometry]
@@ -261,7 +262,7 @@ def _tilejson(here: Services, layers: Sequence[Layer], own: str, title: str) -> 
                 "description": documents.title(layer),
                 "minzoom": zooms[layer.name].start,
                 "maxzoom": MAX_ZOOM,
-                "fields": dict.fromkeys(fixed(), "") | _field_words(layer),
+                "fields": _field_words(layer),
             }
             for layer in layers
         ],
@@ -269,8 +270,8 @@ def _tilejson(here: Services, layers: Sequence[Layer], own: str, title: str) -> 
 
 
 def _field_words(layer: Layer) -> dict[str, str]:
-    names = columns(layer)
-    return {field.name: f"{field.title.zh} {field.title.en}" for field in layer.fields if field.name in names}
+    words = {field.name: f"{field.title.zh} {field.title.en}" for field in layer.fields}
+    return {name: "" if name in MEMBERS else words[name] for name in told(layer)}
 
 
 def _bounds(here: Services, layers: Sequence[Layer]) -> Box:

@@ -4,9 +4,8 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from api import VERSION
 from api.ogc.extents import Extents
@@ -15,15 +14,14 @@ from gis.tilegrid import MAX_ZOOM, Tile, coarsest
 from gis.write import mvt
 from twin.access import Access
 from twin.declaration import Catalogue, Layer
-from twin.query import Query
-from twin.store import Columns, Store
+from twin.store import Store
+from twin.tiles import MEMBERS
 
 CACHE_BYTES = 128 * 2**20
 FRESH_S = 0.25
 """How long what other processes write may be unknown here."""
 PER_TILE = 20_000
 """A layer is drawn from the zoom on at which a tile holds no more features than this on average."""
-_FIXED = ("name", "place", "storey", "z_min_m", "z_max_m")
 _OVERHEAD_BYTES = 400
 _MOST_SETS = 1000
 
@@ -151,32 +149,14 @@ class Tiles:
             )
 
     def _draw(self, layer: Layer, tile: Tile) -> mvt.Drawn:
-        box = tile.bounds(mvt.BUFFER / mvt.EXTENT)
-        found = self._access.columns(Query(layers=(layer.name,), bbox=box), tuple(columns(layer)))
-        told = {**found.values, **_fixed_columns(found)}
-        return mvt.encode(layer.name, found.ids, found.geometries, told, tile)
+        return self._access.tile(layer.name, tile)
 
 
-def columns(layer: Layer) -> Mapping[str, str]:
-    """Return the declared fields that tiles hold, with their types, beside the fixed ones."""
-    return {
-        field.name: field.type for field in layer.fields if field.grade in ("P0", "P1") and field.name not in _FIXED
-    }
-
-
-def fixed() -> Iterable[str]:
-    """Return the properties that features of every layer have in tiles."""
-    return "id", *_FIXED
-
-
-def _fixed_columns(found: Columns) -> Mapping[str, Sequence[Any]]:
-    return {
-        "name": found.names,
-        "place": found.places,
-        "storey": found.storeys,
-        "z_min_m": found.z_min_m,
-        "z_max_m": found.z_max_m,
-    }
+def told(layer: Layer) -> Iterable[str]:
+    """Return the properties that a tile of a layer is declared to hold; attributes nobody declared may stand beside."""
+    return *MEMBERS, *(
+        field.name for field in layer.fields if field.grade in ("P0", "P1") and field.name not in MEMBERS
+    )
 
 
 def _digest(*parts: object) -> str:

@@ -4,7 +4,6 @@ The axis order inside a tile is x to the right, y down, in 1/4096 of the tile's 
 """
 
 import hashlib
-import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,8 +66,7 @@ def encode(
         name: Of the layer.
         ids: Become the property ``id`` and, hashed to 53 bits, the numeric id.
         geometries: CRS84; ``None`` is left out.
-        columns: Properties, each with one value a feature: text, numbers and booleans as they are, ``None`` left out,
-            anything else as JSON text.
+        columns: Properties, each with one value a feature: text, numbers and booleans; anything else is left out.
         tile: Which one.
 
     >>> tile = Tile.holding(120.155, 30.28, 14)
@@ -192,7 +190,7 @@ class _Table:
         different = {key: dict.fromkeys(columns[key]) for key in plain}
         # What is the same in many features comes first: it is told by the shortest numbers.
         plain.sort(key=lambda key: len(different[key]))
-        mixed = [key for key in columns if key not in different]
+        mixed = [key for key, held in kinds.items() if key not in different and not held.isdisjoint(_WRITERS)]
         self._keys = [*plain, *mixed]
         for key in plain:
             self._learn(min(kinds[key]), different[key])
@@ -215,9 +213,7 @@ class _Table:
 
     def _number(self, value: Any) -> int:
         kind = value.__class__
-        if value is not None and kind not in _WRITERS:
-            kind, value = str, json.dumps(value, ensure_ascii=False)
-        elif value is None:
+        if kind not in _WRITERS:
             return -1
         self._learn(kind, (value,))
         return self._known[kind][value]
@@ -233,9 +229,9 @@ def _double(value: float) -> bytes:
 
 
 def _integer(value: int) -> bytes:
-    """Return the value zigzag encoded; beyond 64 bits as text."""
+    """Return the value zigzag encoded; beyond 64 bits as a real number, as near as that comes."""
     if not -(2**63) <= value < 2**63:
-        return field(1, str(value).encode())
+        return _double(float(str(value)))
     return b"\x30" + varint(value << 1 ^ value >> 63)
 
 

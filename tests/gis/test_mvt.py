@@ -83,8 +83,8 @@ def test_values_keep_their_types_and_unknown_ones_are_left_out():
     given_values = {"name": "安和里", "storeys": 6, "height": 18.5, "below": -2, "open": True, "gone": None}
     given_values |= {"huge": 2**70, "list": ["a", 1], "truth": 1, "real": 1.0, "far": 2**62, "low": -(2**63)}
     ((number, properties, _, _),) = decoded(shapely.Point(at(0.5, 0.5)), properties=[given_values])
-    wanted = {name: value for name, value in given_values.items() if value is not None}
-    assert properties == wanted | {"id": "B-0", "huge": str(2**70), "list": '["a", 1]'}
+    wanted = {name: value for name, value in given_values.items() if name not in ("gone", "list")}
+    assert properties == wanted | {"id": "B-0", "huge": 2.0**70}
     assert {name: type(properties[name]) for name in ("open", "truth", "real")} == {
         "open": bool,
         "truth": int,

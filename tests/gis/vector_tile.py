@@ -53,6 +53,10 @@ def scalar(message):
             return value.decode()
         case 3:
             return struct.unpack("<d", value)[0]
+        case 4:
+            return value - 2**64 if value >= 2**63 else value
+        case 5:
+            return value
         case 6:
             return signed(value)
         case 7:

@@ -37,24 +37,26 @@ _CHUNK = 500  # SQLite's bound-variable limit is 999 in old builds
 
 
 @dataclass(slots=True)
-class _Where:
+class Where:
     """Conditions joined by *and*, with their bound values."""
 
     conditions: list[str]
     values: list[Any]
 
     def add(self, condition: str, *values: Any) -> None:
+        """Add one that must hold too."""
         self.conditions.append(condition)
         self.values.extend(values)
 
     @property
     def sql(self) -> str:
+        """Return all of them as one condition."""
         return " AND ".join(self.conditions)
 
 
 def find(connection: sqlite3.Connection, query: Query, now: datetime, form: Form[T]) -> Found[T]:
     """Answer a query on one connection; the answer is one snapshot."""
-    where = _where(query, now)
+    where = where_of(query, now)
     if query.area is not None or query.near is not None or query.bbox is not None:
         return _find_exact(connection, query, where, form)
     matched = None
@@ -76,7 +78,7 @@ def columns(
     connection: sqlite3.Connection, query: Query, now: datetime, fields: Sequence[str], inside: Sequence[str] | None
 ) -> Columns:
     """Return all features that meet a query as columns."""
-    where = _where(query, now, few=inside is not None)
+    where = where_of(query, now, few=inside is not None)
     if inside is not None:
         where.add(_INSIDE_NOW if query.known_at is None else _INSIDE, json.dumps(list(inside)))
     rows = connection.execute(
@@ -86,13 +88,14 @@ def columns(
     return columns_of(query, rows, decode_geometries([row[-1] for row in rows]), fields)
 
 
-def _count(connection: sqlite3.Connection, where: _Where) -> int:
+def _count(connection: sqlite3.Connection, where: Where) -> int:
     sql = f"SELECT count(*) FROM feature WHERE {where.sql}"  # noqa: S608
     return int(connection.execute(sql, where.values).fetchone()[0])
 
 
-def _where(query: Query, now: datetime, *, few: bool = False) -> _Where:
-    where = _Where([], [])
+def where_of(query: Query, now: datetime, *, few: bool = False) -> Where:
+    """Return the conditions of a query; what is spatial is asked of boxes only."""
+    where = Where([], [])
     # The unary plus keeps the planner from walking a whole layer where a box or a place names a few rows.
     few = few or bounds(query) is not None or (query.within is not None and query.known_at is None)
     plus = "+" if few and not query.ids else ""
@@ -128,7 +131,7 @@ def _where(query: Query, now: datetime, *, few: bool = False) -> _Where:
     return where
 
 
-def _when(query: Query, now: datetime, where: _Where) -> None:
+def _when(query: Query, now: datetime, where: Where) -> None:
     first, last = (to_text(moment) for moment in span(query, now))
     known = None if query.known_at is None else to_text(query.known_at)
     believed, values = _believed("feature", known)
@@ -147,7 +150,7 @@ def _believed(table: str, known: str | None) -> tuple[str, list[str]]:
     return f"{table}.recorded_at <= ? AND ({table}.superseded_at IS NULL OR {table}.superseded_at > ?)", [known, known]
 
 
-def _find_exact(connection: sqlite3.Connection, query: Query, where: _Where, form: Form[T]) -> Found[T]:
+def _find_exact(connection: sqlite3.Connection, query: Query, where: Where, form: Form[T]) -> Found[T]:
     """Judge every candidate by its geometry; read the whole rows at once only when all of them are wanted."""
     columns = f"fid, {form.columns}" if query.limit is None else "fid, layer, id, geom"
     sql = f"SELECT {columns} FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
@@ -174,7 +177,7 @@ def _made(form: Form[T], rows: list[sqlite3.Row]) -> tuple[T, ...]:
     return form.made(rows, decode_geometries([row[-1] for row in rows]))
 
 
-def _after(query: Query, where: _Where) -> None:
+def _after(query: Query, where: Where) -> None:
     if query.cursor is not None:
         where.add("(layer, id) > (?, ?)", *position(query.cursor))
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gis.errors import Unavailable
+from gis.tilegrid import Tile
+from gis.write.mvt import Drawn
 from twin.answer import Counter
 from twin.asker import is_dismissed, still_asked
 from twin.declaration import Catalogue
@@ -33,12 +35,14 @@ from twin.embedded.rows import (
 from twin.embedded.select import columns, find
 from twin.embedded.session import SqliteSession, translate
 from twin.embedded.text import SqliteIndex, bearers, lookup
+from twin.embedded.tile import drawn
 from twin.feature import Feature
 from twin.past import PastIndex
 from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
 from twin.store import Columns, Completeness, Descent, Event, Extent, Identifier, Latest, Transaction
+from twin.tiles import Shown
 from twin.wording import Wording
 from twin.writer import Subscribers, Writer
 
@@ -98,6 +102,10 @@ class EmbeddedStore:
     def columns(self, query: Query, fields: Sequence[str], inside: Sequence[str] | None = None) -> Columns:
         """Return all features that meet a query as columns, in no order."""
         return self._ask(columns, query, self._now(), fields, inside)
+
+    def tile(self, layer: str, shown: Shown, tile: Tile) -> Drawn:
+        """Return what stands now in a tile as a layer of a Mapbox vector tile."""
+        return self._ask(drawn, layer, shown, tile, self._now())
 
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""

@@ -13,6 +13,8 @@ from psycopg import IsolationLevel
 from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
+from gis.tilegrid import Tile
+from gis.write.mvt import Drawn
 from twin.answer import Counter, Form, Found
 from twin.asker import still_asked, stoppable
 from twin.declaration import Catalogue
@@ -29,10 +31,12 @@ from twin.postgis.rows import COLUMNS, FEATURES, ROWS, descent_of, event_of, fea
 from twin.postgis.select import find, is_one_statement, rows
 from twin.postgis.session import PostgisSession
 from twin.postgis.text import PostgisIndex, bearers, lookup
+from twin.postgis.tile import drawn
 from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
 from twin.store import Columns, Completeness, Descent, Event, Extent, Identifier, Latest, Transaction
+from twin.tiles import Shown
 from twin.versions import to_milliseconds
 from twin.wording import Wording
 from twin.writer import Subscribers, Writer
@@ -96,6 +100,10 @@ class PostgisStore:
     def columns(self, query: Query, fields: Sequence[str], inside: Sequence[str] | None = None) -> Columns:
         """Return all features that meet a query as columns, in no order."""
         return self._ask(columns, query, to_milliseconds(self._clock()), fields, inside)
+
+    def tile(self, layer: str, shown: Shown, tile: Tile) -> Drawn:
+        """Return what stands now in a tile as a layer of a Mapbox vector tile."""
+        return self._ask(drawn, layer, shown, tile, to_milliseconds(self._clock()))
 
     def identifiers(self, place: str) -> list[Identifier]:
         """Return all names a place has or had, by scheme and value."""
