@@ -1,6 +1,6 @@
 """The geocoder as one request sees it."""
 
-from typing import Any
+from collections.abc import Iterable
 
 from api.view import View
 from gis.errors import BadInput
@@ -10,11 +10,9 @@ from twin.geocode import INSIDE, Geocoder
 from twin.spacecode import building_of
 
 
-def geocoder(seen: View, **buildings: Any) -> Geocoder:
-    """Return a geocoder over all buildings, or over those that meet some conditions."""
-    return Geocoder(
-        seen.find("community"), seen.find("building", **buildings), lambda key: seen.find(*INSIDE, within=key)
-    )
+def geocoder(seen: View) -> Geocoder:
+    """Return a geocoder over all buildings."""
+    return _geocoder(seen, seen.find("community"), seen.find("building"))
 
 
 def address_of(seen: View, place: Feature) -> str | None:
@@ -22,13 +20,24 @@ def address_of(seen: View, place: Feature) -> str | None:
     given = place.attributes.get("address")
     if given and place.attributes.get("address_source") is None:
         return str(given)
-    address = geocoder(seen, ids=(building_of(place.id),)).address_of(place)
+    building = seen.find("building", ids=(building_of(place.id),))
+    address = _geocoder(seen, _communities(seen, place), building).address_of(place)
     return None if address is None else address.text()
+
+
+def _geocoder(seen: View, communities: Iterable[Feature], buildings: Iterable[Feature]) -> Geocoder:
+    return Geocoder(communities, buildings, lambda key: seen.find(*INSIDE, within=key))
+
+
+def _communities(seen: View, place: Feature) -> Iterable[Feature]:
+    """Return the communities that share a place's partition; all are read only where none bears its name."""
+    named = [one for one in seen.find("community", ids=(place.community,)) if one.community == place.community]
+    return named or (one for one in seen.find("community") if one.community == place.community)
 
 
 def divisions_of(seen: View, place: Feature) -> list[dict[str, str | None]]:
     """Return the administrative divisions a place lies in, province first; names where the community tells them."""
-    community = next((one for one in seen.find("community") if one.community == place.community), None)
+    community = next(iter(_communities(seen, place)), None)
     if community is None:
         return []
     try:

@@ -4,18 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.state import Services
-from layers.alarm.record import message_of, named_places, place_name
-from twin.feature import Feature
-from twin.query import Query
+from layers.alarm.record import messages_of, named_places
+from twin.query import Query, Row
 
 
-def alarm_messages(here: Services, records: Sequence[Feature]) -> list[dict[str, Any]]:
+def alarm_messages(here: Services, records: Sequence[Row]) -> list[dict[str, Any]]:
     """Return the messages of records of the ``alarm`` layer."""
-    names = _names(here, {record.place for record in records if record.place})
-    return [
-        dict(message_of(record, None if record.place is None else place_name(record.place, names)))
-        for record in records
-    ]
+    return messages_of(records, _names(here, {record.place for record in records if record.place}))
 
 
 def _names(here: Services, keys: set[str]) -> dict[str, str | None]:

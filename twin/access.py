@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any
 import h3
 import numpy as np
 import numpy.typing as npt
+import orjson
 import shapely
 
 from gis.errors import BadInput, Forbidden
@@ -335,7 +337,18 @@ def _kept(attributes: JSON, shown: frozenset[str]) -> JSON:
 
 
 def _masked(row: Row, shown: frozenset[str] | None) -> Row:
-    return row if shown is None else row._replace(attributes=dump(_kept(json.loads(row.attributes), shown)))
+    if shown is None or (said := _said(row.attributes)).keys() <= shown:
+        return row
+    return row._replace(attributes=dump(_kept(said, shown)))
+
+
+_LONG = re.compile("[0-9]{19}").search
+"""Whole numbers that orjson, several times faster, would round."""
+
+
+def _said(text: str) -> dict[str, Any]:
+    read: Callable[[str], dict[str, Any]] = json.loads if _LONG(text) else orjson.loads
+    return read(text)
 
 
 def _check_filter(layer: Layer, name: str) -> None:

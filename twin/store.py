@@ -56,8 +56,7 @@ class Event(NewEvent):
     recorded_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Latest:
+class Latest(NamedTuple):
     """The latest value of one property of one device; ``occurred_at`` is the device's clock, ``recorded_at`` ours."""
 
     community: str

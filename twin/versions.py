@@ -54,7 +54,7 @@ def dump(value: Any) -> str:
         text = orjson.dumps(value, option=_ORJSON)
         # orjson writes exponents and small numbers otherwise than Python does, and NaN as null: a null that is no None.
         odd = _EXPONENT(text) or b"0.0000" in text or b"u0000" in text
-        if not odd and text.count(b"null") == _nones(value):
+        if not odd and (b"null" not in text or text.count(b"null") == _nones(value)):
             return text.decode()
     return kept_json(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False))
 

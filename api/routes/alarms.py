@@ -17,8 +17,7 @@ from api.finding import place_key
 from api.parameters import integers, words, zoned
 from api.state import Here
 from api.view import Seen, View, present
-from layers.alarm.board import By, Entry, State, Wanted, entry_of
-from twin.feature import Feature
+from layers.alarm.board import By, State, Wanted, entry_of
 
 router = APIRouter(tags=["live"])
 
@@ -77,19 +76,18 @@ def alarms(
     )
     if seen.is_now:
         ids, following = seen.here.live.board.page(wanted, limit, cursor)
-        found = {record.id: record for record in (seen.find("alarm", ids=tuple(ids)) if ids else ())}
-        shown = [found[name] for name in ids if name in found]
     else:
-        shown, following = _past(seen, wanted, limit), None
+        ids, following = _past(seen, wanted, limit), None
+    found = {record.id: record for record in (seen.rows("alarm", ids=tuple(ids)) if ids else ())}
+    shown = [found[name] for name in ids if name in found]
     return {"alarms": alarm_messages(seen.here, shown), "next": following}
 
 
-def _past(seen: View, wanted: Wanted, limit: int) -> list[Feature]:
-    """Return what stood at another moment; history is read, not kept on the board."""
-    read = ((entry_of(record), record) for record in seen.find("alarm"))
-    pairs: list[tuple[Entry, Feature]] = [(entry, record) for entry, record in read if entry is not None]
-    chosen = sorted((pair for pair in pairs if wanted.admits(pair[0])), key=lambda pair: pair[0].urgency)
-    return [record for _, record in chosen[:limit]]
+def _past(seen: View, wanted: Wanted, limit: int) -> list[str]:
+    """Return the ids of what stood at another moment; history is read, not kept on the board."""
+    read = (entry_of(record) for record in seen.find("alarm"))
+    chosen = [entry for entry in read if entry is not None and wanted.admits(entry)]
+    return [entry.id for entry in sorted(chosen, key=lambda entry: entry.urgency)[:limit]]
 
 
 @router.get("/v1/alarms/summary", responses=tells(AlarmSummary))

@@ -1,11 +1,11 @@
 """Everything about one place, and search."""
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
+import orjson
 import shapely
 from fastapi import APIRouter, Response
 from fastapi import Query as Parameter
@@ -16,7 +16,7 @@ from api.alarms import alarm_messages
 from api.answers import JSON, tells
 from api.answers import places as answers
 from api.finding import by_key, find_place
-from api.ogc.encoding import dump, properties_of_row
+from api.ogc.encoding import Raw, dump, properties_of_row
 from api.parameters import words
 from api.people import people_in
 from api.state import Here
@@ -28,7 +28,7 @@ from twin.filter import Compare, Property
 from twin.matching import integrity
 from twin.query import Row
 from twin.spacecode import SpaceCode
-from twin.store import Identifier, Latest, Transaction
+from twin.store import Identifier, Transaction
 
 router = APIRouter(tags=["places"])
 
@@ -206,25 +206,33 @@ def _children(seen: View, found: Feature) -> list[Feature]:
 
 def _devices(seen: View, key: str) -> list[dict[str, Any]]:
     devices = seen.rows("device", within=key, limit=_MOST, counted=False)
-    types = seen.here.types
-    kinds = {device.id: types.get(json.loads(device.attributes).get("device_type", "")) for device in devices}
+    kinds = {device.id: orjson.loads(device.attributes).get("device_type", "") for device in devices}
     values: dict[str, dict[str, Any]] = {device.id: {} for device in devices}
+    known: dict[tuple[str, str], Mapping[str, Any]] = {}  # a building's devices are of few types
     for latest in seen.here.store.latest(values, at=seen.at, known_at=seen.known_at) if values else ():
-        values[latest.device][latest.name] = _value(latest, kinds[latest.device])
+        named = kinds[latest.device], latest.name
+        if named not in known:
+            known[named] = _titled(seen.here.types.get(named[0]), latest.name)
+        shown = {"value": latest.value, "time": latest.occurred_at.isoformat(), **known[named]}
+        values[latest.device][latest.name] = shown
     return [_device(device, values[device.id]) for device in devices]
 
 
-def _value(latest: Latest, kind: DeviceType | None) -> dict[str, Any]:
-    shown: dict[str, Any] = {"value": latest.value, "time": latest.occurred_at.isoformat()}
-    measure = kind.measures.get(latest.name) if kind else None
-    alarm = kind.alarms.get(latest.name) if kind else None
+def _titled(kind: DeviceType | None, name: str) -> Mapping[str, Any]:
+    """Return title and unit of a property that a type of device knows."""
+    measure = kind.measures.get(name) if kind else None
+    alarm = kind.alarms.get(name) if kind else None
     if measure is not None:
-        return {**shown, "title": measure.title.model_dump(), "unit": measure.unit}
-    return shown if alarm is None else {**shown, "title": alarm.title.model_dump(), "unit": None}
+        return {"title": measure.title.model_dump(), "unit": measure.unit}
+    return {} if alarm is None else {"title": alarm.title.model_dump(), "unit": None}
 
 
 def _device(device: Row, values: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": device.id, "name": device.name, "attributes": properties_of_row(device), "values": values}
+
+
+def _record(record: Row) -> dict[str, Any]:
+    return {"id": record.id, "name": record.name, "attributes": Raw(record.attributes)}
 
 
 def _population(seen: View, key: str) -> dict[str, Any] | None:
@@ -260,15 +268,14 @@ def _coded(found: Feature) -> bool:
 
 def _facilities(seen: View, found: Feature) -> list[dict[str, Any]]:
     """Return the facilities that stand in a place or within its outline."""
-    inside = seen.find("facility", within=found.id, limit=_MOST, counted=False)
-    around = () if found.geometry is None else seen.find("facility", area=found.geometry, limit=_MOST, counted=False)
+    inside = seen.rows("facility", within=found.id, limit=_MOST, counted=False)
+    around = () if found.geometry is None else seen.rows("facility", area=found.geometry, limit=_MOST, counted=False)
     known = {one.id: one for one in (*inside, *around)}
-    return [{"id": one.id, "name": one.name, "attributes": dict(one.attributes)} for one in known.values()]
+    return [_record(one) for one in known.values()]
 
 
 def _incidents(seen: View, found: Feature) -> list[dict[str, Any]]:
-    incidents = seen.find("incident", within=found.id, limit=_MOST, counted=False)
-    return [{"id": one.id, "name": one.name, "attributes": dict(one.attributes)} for one in incidents]
+    return [_record(one) for one in seen.rows("incident", within=found.id, limit=_MOST, counted=False)]
 
 
 _MOST = 1000
@@ -286,7 +293,7 @@ PARTS: Mapping[str, Callable[[View, Feature], Any]] = {
     ],
     "records": lambda seen, found: {"device": _devices(seen, found.id)} if _coded(found) else {},
     "population": lambda seen, found: _population(seen, found.id) if _coded(found) else None,
-    "alarms": lambda seen, found: alarm_messages(seen.here, seen.find("alarm", within=found.id)),
+    "alarms": lambda seen, found: alarm_messages(seen.here, seen.rows("alarm", within=found.id)),
     "facilities": _facilities,
     "incidents": _incidents,
     "history": _versions,

@@ -1,20 +1,23 @@
 """The alarm as a record of the ``alarm`` layer: standing where its device stood when it was raised."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import shapely
 
 from layers.alarm.rules import Alarm
 from layers.device.types import AlarmType
-from twin.feature import Feature
+from twin.feature import JSON, Feature
+from twin.query import Row
 from twin.spacecode import building_of
 
 _TIMES = ("raised_at", "last_seen", "changed_at", "cleared_at", "acknowledged_at", "shelved_until")
 _FIELDS = {field.name: None if field.default is MISSING else field.default for field in fields(Alarm)}
-_SHOWN = tuple(name for name in _FIELDS if name not in ("type", "transitions"))
+_SHOWN = tuple((name, default) for name, default in _FIELDS.items() if name not in ("type", "transitions"))
 
 
 def feature_of(alarm: Alarm, device: Feature, kind: AlarmType, now: datetime) -> Feature:
@@ -73,10 +76,34 @@ def place_name(key: str, names: Mapping[str, str | None]) -> str | None:
 
 def message_of(record: Feature, place_name: str | None) -> Mapping[str, Any]:
     """Return the alarm as the API and the stream show it; ``center`` is longitude, latitude in degrees."""
-    attributes = record.attributes
     point = None if record.geometry is None else shapely.centroid(record.geometry)
-    center = None if point is None else [point.x, point.y]
-    shown = {name: attributes.get(name, _FIELDS[name]) for name in _SHOWN}
+    return _message(record, record.attributes, None if point is None else [point.x, point.y], place_name)
+
+
+def messages_of(records: Sequence[Row], names: Mapping[str, str | None]) -> list[dict[str, Any]]:
+    """Return the messages of records as :func:`message_of` does, many at once.
+
+    Args:
+        records: Of the ``alarm`` layer.
+        names: Of the :func:`named_places` of their places, by key.
+    """
+    said = json.loads(f"[{','.join(record.attributes for record in records)}]")  # one text is read faster than many
+    points = shapely.centroid(np.array([*(record.geometry for record in records), None], dtype=object)[:-1])
+    centers = np.column_stack((shapely.get_x(points), shapely.get_y(points))).tolist()
+    return [
+        _message(
+            record,
+            attributes,
+            None if record.geometry is None else center,
+            None if record.place is None else place_name(record.place, names),
+        )
+        for record, attributes, center in zip(records, said, centers, strict=True)
+    ]
+
+
+def _message(
+    record: Feature | Row, attributes: JSON, center: list[float] | None, place_name: str | None
+) -> dict[str, Any]:
     return {
         "id": record.id,
         "type": attributes["type"],
@@ -87,5 +114,5 @@ def message_of(record: Feature, place_name: str | None) -> Mapping[str, Any]:
         "storey": record.storey,
         "center": center,
         "z_m": record.z_min_m,
-        **shown,
+        **{name: attributes.get(name, default) for name, default in _SHOWN},
     }

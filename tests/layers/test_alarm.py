@@ -1,13 +1,21 @@
 """The states of an alarm."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gis.errors import Conflict
 from layers.alarm import acknowledge, clear, raise_again, raise_new
+from layers.alarm.record import feature_of, message_of, messages_of
+from layers.catalogue import load_catalogue
+from layers.device.types import load_device_types
+from twin.embedded import EmbeddedStore
+from twin.feature import Feature
+from twin.query import Query
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -73,3 +81,19 @@ def test_whatever_happens_time_never_runs_back_and_acknowledged_means_by_somebod
         assert alarm.acknowledged == (alarm.acknowledged_by is not None)
         assert alarm.active == (alarm.cleared_at is None)
         assert alarm.raised_at == NOON
+
+
+def test_records_as_the_store_keeps_them_tell_the_same_as_alarms(tmp_path):
+    line = shapely.LineString([(120, 30), (120.002, 30)])
+    inside = {"community": "c1", "place": "N51H0429733232-0-U00-F01-R0101", "storey": 1, "z_min_m": 2.0, "name": "烟感"}
+    devices = [
+        Feature(layer="device", id="D-1", geometry=line, **inside),
+        Feature(layer="device", id="D-2", community="c1"),
+    ]
+    kind = load_device_types()["smoke_detector"].alarms["fire_smoke"]
+    records = [feature_of(raise_new(one.id, "fire_smoke", 1, NOON), one, kind, NOON) for one in devices]
+    with closing(EmbeddedStore(tmp_path / "twin.gpkg", load_catalogue(), lambda: NOON)) as store:
+        store.write(lambda tx: tx.put_all(records)).result()
+        told = messages_of(store.rows(Query(layers=("alarm",))).rows, {"N51H0429733232-0": "1幢"})
+    assert told == [dict(message_of(records[0], "1幢")), dict(message_of(records[1], None))]
+    assert [one["center"] for one in told] == [[120.001, 30.0], None]

@@ -12,6 +12,7 @@ from twin.embedded import EmbeddedStore
 from twin.feature import Feature
 from twin.query import Query
 
+LONG = 123456789012345678901
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -61,6 +62,8 @@ def access(tmp_path):
         Feature(layer="grid", id="G1", community="c1", geometry=shapely.box(119.99, 29.9, 120.015, 30.1)),
         Feature(layer="grid", id="G2", community="c1", geometry=shapely.box(120.015, 29.9, 120.05, 30.1)),
         Feature(layer="staff", id="S1", community="c1", attributes={"role": "网格员", "phone": "199", "note": "?"}),
+        Feature(layer="staff", id="S2", community="c1", attributes={"role": LONG, "phone": "199"}),
+        Feature(layer="staff", id="S3", community="c1", attributes={"role": 0.1}),
     ]
     store.write(lambda tx: [tx.put(feature) for feature in features]).result()
     yield Access(store, CATALOGUE)
@@ -75,10 +78,10 @@ def test_single_records_about_persons_are_refused(access):
 
 
 def test_personal_fields_and_undeclared_ones_beside_them_do_not_leave(access):
-    (staff,) = access.find(Query(layers=("staff",))).features
-    assert staff.attributes == {"role": "网格员"}
-    (row,) = access.rows(Query(layers=("staff",))).rows
-    assert row.attributes == '{"role":"网格员"}'
+    told = [one.attributes for one in access.find(Query(layers=("staff",))).features]
+    assert told == [{"role": "网格员"}, {"role": LONG}, {"role": 0.1}]
+    rows = [row.attributes for row in access.rows(Query(layers=("staff",))).rows]
+    assert rows == ['{"role":"网格员"}', f'{{"role":{LONG}}}', '{"role":0.1}']
 
 
 def test_a_personal_field_cannot_be_guessed_by_filtering_on_it(access):
@@ -105,7 +108,7 @@ def test_storeys_are_told_apart_only_where_the_place_says_which(access):
 
 
 def test_columns_hold_what_may_be_read_of_open_layers_and_nothing_else(access):
-    staff = access.columns(Query(layers=("staff",)), ("role",))
+    staff = access.columns(Query(layers=("staff",), ids=("S1",)), ("role",))
     assert (staff.ids, staff.values) == (("S1",), {"role": ["网格员"]})
     with pytest.raises(BadInput, match=r"query\.unknown_field"):
         access.columns(Query(layers=("staff",)), ("role", "phone"))

@@ -169,16 +169,13 @@ def descent_of(row: sqlite3.Row) -> Descent:
     return Descent(row["community"], row["predecessor"], row["successor"], row["kind"], to_moment(row["at"]))
 
 
-def latest_of(row: sqlite3.Row) -> Latest:
-    """Return the latest value of a row of ``latest``."""
-    return Latest(
-        row["community"],
-        row["device"],
-        row["name"],
-        json.loads(row["value"]),
-        to_moment(row["occurred_at"]),
-        to_moment(row["recorded_at"]),
-    )
+def latest_of(rows: Sequence[sqlite3.Row]) -> list[Latest]:
+    """Return the latest values of rows of ``latest``."""
+    values = json.loads(f"[{','.join(row[3] for row in rows)}]")  # one text is read much faster than many
+    return [
+        Latest(community, device, name, value, to_moment(occurred_at), to_moment(recorded_at))
+        for (community, device, name, _, occurred_at, recorded_at), value in zip(rows, values, strict=True)
+    ]
 
 
 def bucket_of(row: sqlite3.Row) -> Bucket:

@@ -112,8 +112,8 @@ def latest(
         chosen = f"device IN ({_LIST} UNION ALL {_WITHIN})"
         values += [within, within + "-", within + "."]
     if at is None and known_at is None:
-        sql = f"SELECT * FROM latest WHERE {chosen} ORDER BY device, name"  # noqa: S608
-        return [latest_of(row) for row in connection.execute(sql, values)]
+        sql = f"SELECT {_LATEST} FROM latest WHERE {chosen} ORDER BY device, name"  # noqa: S608
+        return latest_of(connection.execute(sql, values).fetchall())
     then = _Where()
     then.add("occurred_at <= ?", maybe_text(at))
     then.add("recorded_at <= ?", maybe_text(known_at))
@@ -123,10 +123,11 @@ def latest(
         f" AND body ->> '$.property' = name AND {then.sql} ORDER BY occurred_at DESC, seq DESC LIMIT 1)"
         f" WHERE {chosen} ORDER BY device, name"
     )
-    return [latest_of(row) for row in connection.execute(sql, (*then.values, *values))]
+    return latest_of(connection.execute(sql, (*then.values, *values)).fetchall())
 
 
 _LIST = "SELECT value FROM json_each(?)"
+_LATEST = "community, device, name, value, occurred_at, recorded_at"
 
 
 def _list(values: Sequence[str]) -> str | None:
