@@ -18,5 +18,5 @@ def _names(here: Services, keys: set[str]) -> dict[str, str | None]:
     wanted = sorted({place for key in keys for _, place in named_places(key)})
     if not wanted:
         return {}
-    found = here.store.rows(Query(layers=("building", "space"), ids=tuple(wanted))).rows
-    return {place.id: place.name for place in found}
+    found = here.store.columns(Query(layers=("building", "space"), ids=tuple(wanted)), ("ids", "names"))
+    return dict(zip(found.ids, found.names, strict=True))

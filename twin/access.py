@@ -18,12 +18,13 @@ import shapely
 from gis.errors import BadInput, Forbidden
 from gis.tilegrid import Tile
 from gis.write.mvt import Drawn
+from twin.answer import number_of
 from twin.declaration import Catalogue, Layer
 from twin.feature import JSON, Feature
 from twin.filter import Condition, properties, queryables
 from twin.query import Page, Query, Row, Rows
 from twin.spacecode import building_of
-from twin.store import Columns, Completeness, Extent, Store
+from twin.store import Columns, Completeness, Extent, Member, Store
 from twin.versions import dump
 
 MIN_PERSONS = 5
@@ -33,6 +34,12 @@ FARTHEST_M = 100_000.0
 _FIRST_RADIUS_M = 100.0
 
 _SEGMENTS = {"building": 2, "unit": 3, "storey": 4}
+_NEEDED: Mapping[str, tuple[Member, ...]] = {
+    "community": ("communities",),
+    "building": ("places",),
+    "unit": ("places",),
+    "storey": ("places",),
+}  # by position: the place too, for what has none of its own
 _NOWHERE = (math.nan, math.nan)
 Points = npt.NDArray[np.float64]
 
@@ -176,7 +183,8 @@ class Access:
             BadInput: ``aggregate.by``, ``aggregate.field``, ``aggregate.resolution``.
         """
         layer = self._check_aggregate(query, by, total, resolution)
-        records = self._store.columns(query, () if total is None else (total,))
+        needed = _NEEDED.get(by, ("places", "geometries"))
+        records = self._store.columns(query, needed, () if total is None else (total,))
         groups: dict[str, list[float | None]] = defaultdict(list)
         for key, value in zip(self._keys(records, by, resolution), _numbers(records, total), strict=True):
             if key is not None:
@@ -186,18 +194,18 @@ class Access:
     def total(self, query: Query, total: str) -> Group:
         """Return one group of everything that matches: how many records, and their sum; suppressed like any group."""
         layer = self._check_aggregate(query, "community", total, 0)
-        records = self._store.columns(query, (total,))
-        value = sum(number or 0.0 for number in _numbers(records, total))
+        sums = self._store.sums(query, total)
+        value = sum(one.total for one in sums)
         if layer.access == "aggregate" and 0 < value < MIN_PERSONS:
             return Group("", None, None)
-        return Group("", len(records.ids), value)
+        return Group("", sum(one.records for one in sums), value)
 
     def counted(
         self,
         query: Query,
-        group: Callable[[str | None, int | None], Hashable | None],
+        group: Callable[[str, int | None], Hashable],
         total: str,
-        inside: Sequence[str] | None = None,
+        inside: Sequence[str],
     ) -> Counted:
         """Return counts and sums of a numeric field by groups of the asker's making, and of all groups together.
 
@@ -206,31 +214,37 @@ class Access:
 
         Args:
             query: Which records; one layer.
-            group: The group of a record by its place and storey; ``None`` leaves it out.
+            group: The group of what stands on a storey of one of the places.
             total: Field to sum; for layers about persons the number of persons.
-            inside: Only what stands in one of these places or below one; ``None`` does not narrow.
+            inside: Only what stands in one of these places or below one; none of them stands in another.
 
         Raises:
             BadInput: ``aggregate.layer``, ``aggregate.field``.
         """
         layer = self._check_aggregate(query, "community", total, 0)
         sums: dict[Hashable, list[float]] = defaultdict(lambda: [0, 0.0])
-        records = self._store.columns(query, (total,), inside)
-        for place, storey, number in zip(records.places, records.storeys, _numbers(records, total), strict=True):
-            if (key := group(place, storey)) is not None:
-                sums[key][0] += 1
-                sums[key][1] += number or 0.0
+        for place, storey, records, value in self._store.sums(query, total, inside):
+            held = sums[group(place or "", storey)]
+            held[0] += records
+            held[1] += value
         hidden = _hidden(sums) if layer.access == "aggregate" else set()
         groups = {key: _count(held, suppressed=key in hidden) for key, held in sums.items()}
         whole = [sum(held[0] for held in sums.values()), sum(held[1] for held in sums.values())]
         return Counted(groups, _count(whole, suppressed=layer.access == "aggregate" and 0 < whole[1] < MIN_PERSONS))
 
-    def columns(self, query: Query, fields: Sequence[str], inside: Sequence[str] | None = None) -> Columns:
+    def columns(
+        self,
+        query: Query,
+        members: Sequence[Member],
+        fields: Sequence[str] = (),
+        inside: Sequence[str] | None = None,
+    ) -> Columns:
         """Return the features that meet a query as columns, with some of the fields the asker may read.
 
         Args:
             query: Which.
-            fields: What to tell of them.
+            members: What to tell of them.
+            fields: Their attributes to tell.
             inside: Only what stands in one of these places or below one; ``None`` does not narrow.
 
         Raises:
@@ -241,7 +255,7 @@ class Access:
             self.check_open(layer)
             for name in fields:
                 _check_filter(layer, name)
-        return self._store.columns(query, fields, inside)
+        return self._store.columns(query, members, fields, inside)
 
     def tile(self, layer: str, tile: Tile) -> Drawn:
         """Return what stands now in a tile, with the attributes that :meth:`rows` tells.
@@ -306,7 +320,9 @@ class Access:
         if not keys:
             return {}
         layers = ("building", "unit", "storey", "space")
-        places = self._store.columns(Query(layers=layers), (), sorted({building_of(key) for key in keys}))
+        places = self._store.columns(
+            Query(layers=layers), ("ids", "geometries"), inside=sorted({building_of(key) for key in keys})
+        )
         drawn = ~shapely.is_missing(places.geometries)
         points = _centers(places.geometries).tolist()
         centers = {key: (lon, lat) for key, (lon, lat), has in zip(places.ids, points, drawn, strict=True) if has}
@@ -420,10 +436,7 @@ def _nearest_known(key: str, centers: Mapping[str, tuple[float, float]]) -> str 
 
 def _numbers(records: Columns, field: str | None) -> Sequence[float | None]:
     """Return the numbers of a field, ``None`` for what is none."""
-    if field is None:
-        return [None] * len(records.ids)
-    told = records.values[field]
-    return [float(one) if isinstance(one, int | float) and not isinstance(one, bool) else None for one in told]
+    return [None] * records.count if field is None else list(map(number_of, records.values[field]))
 
 
 def _centers(geometries: npt.NDArray[np.object_]) -> Points:

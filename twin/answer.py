@@ -2,9 +2,11 @@
 
 import base64
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -15,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from gis.errors import BadInput
 from gis.local import bbox_around, metres_from
 from twin.query import Query
-from twin.store import Columns
+from twin.store import Columns, Member, Sum
 
 T = TypeVar("T")
 Geometries = npt.NDArray[np.object_]
@@ -55,6 +57,11 @@ class Form(NamedTuple, Generic[T]):
 
     columns: str
     made: Callable[[Sequence[Any], Geometries], tuple[T, ...]]
+
+
+def is_spatial(query: Query) -> bool:
+    """Tell whether the geometry of what meets a query is to be judged."""
+    return query.area is not None or query.near is not None or query.bbox is not None
 
 
 def bounds(query: Query) -> tuple[float, float, float, float] | None:
@@ -109,26 +116,113 @@ def judge(query: Query, keys: Sequence[Key], geometries: Geometries) -> Chosen:
     return Chosen(page, len(chosen), cursor_of(page[-1].layer, page[-1].id) if more else None)
 
 
-COLUMNS = "id, community, name, place, storey, z_min_m, z_max_m"
+class Told(NamedTuple):
+    """What is told of features as columns.
 
-
-def columns_of(query: Query, rows: Sequence[Sequence[Any]], geometries: Geometries, fields: Sequence[str]) -> Columns:
-    """Return those candidates that meet the spatial conditions exactly, as columns.
-
-    Args:
-        query: The question.
-        rows: :data:`COLUMNS`, the attributes as JSON text, and the geometry as the store keeps it.
-        geometries: Theirs, CRS84.
-        fields: Attributes to tell.
+    Attributes:
+        members: Members of :class:`~twin.store.Columns`.
+        fields: Attributes.
     """
-    if query.bbox is not None or query.area is not None or query.near is not None:
-        chosen = accepted(query, geometries)
-        rows, geometries = [rows[index] for index in chosen], geometries[chosen]
-    ids, communities, names, places, storeys, low, high, texts, _ = zip(*rows, strict=True) if rows else [()] * 9
-    said = json.loads(f"[{','.join(texts)}]") if fields else ()  # one text is read much faster than many
-    known, none = set(chain.from_iterable(said)), (None,) * len(said)
-    values = {name: [one.get(name) for one in said] if name in known else none for name in fields}
-    return Columns(ids, communities, names, places, storeys, low, high, geometries, values)
+
+    members: Sequence[Member]
+    fields: Sequence[str]
+
+    @property
+    def is_picked(self) -> bool:
+        """Tell whether the database picks the attributes; of more than a few, all of them are read sooner."""
+        return 0 < len(self.fields) <= _FEW
+
+    def columns(self, query: Query, picked: str, attributes: str, geometry: str) -> str:
+        """Return the columns to select, the attributes and the geometry last.
+
+        Args:
+            query: Which features; the geometry is read if it is asked about.
+            picked: SQL of the attributes as a JSON array in the order of ``fields``.
+            attributes: SQL of all attributes as a JSON object.
+            geometry: SQL of the geometry.
+        """
+        said = (picked if self.is_picked else attributes) if self.fields else "NULL"
+        drawn = geometry if "geometries" in self.members or is_spatial(query) else "NULL"
+        return ", ".join((*(_COLUMNS[name] for name in self._plain), said, drawn))
+
+    def of(self, query: Query, rows: Sequence[Sequence[Any]], geometries: Geometries) -> Columns:
+        """Return those candidates that meet the spatial conditions exactly, as columns.
+
+        Args:
+            query: The question.
+            rows: What :meth:`columns` selects.
+            geometries: Theirs, CRS84.
+        """
+        if is_spatial(query):
+            chosen = accepted(query, geometries)
+            rows, geometries = [rows[index] for index in chosen], geometries[chosen]
+        names = self._plain
+        *told, texts, _ = zip(*rows, strict=True) if rows else [()] * (len(names) + 2)
+        members: dict[str, Any] = dict(zip(names, told, strict=True))
+        if "geometries" in self.members:
+            members["geometries"] = geometries
+        return Columns(len(rows), self._values(texts), **members)
+
+    @property
+    def _plain(self) -> list[Member]:
+        return [name for name in self.members if name != "geometries"]
+
+    def _values(self, texts: Sequence[str]) -> dict[str, Sequence[Any]]:
+        said = json.loads(f"[{','.join(texts)}]") if self.fields else ()  # one text is read much faster than many
+        if self.is_picked:
+            each = zip(*said, strict=True) if said else [()] * len(self.fields)
+            return dict(zip(self.fields, each, strict=True))
+        known, none = set(chain.from_iterable(said)), (None,) * len(said)
+        return {name: tuple(one.get(name) for one in said) if name in known else none for name in self.fields}
+
+
+_FEW = 3
+_COLUMNS: Mapping[Member, str] = MappingProxyType(
+    {
+        "ids": "id",
+        "communities": "community",
+        "names": "name",
+        "places": "place",
+        "storeys": "storey",
+        "z_min_m": "z_min_m",
+        "z_max_m": "z_max_m",
+    }
+)
+
+
+def is_summed(query: Query) -> bool:
+    """Tell whether a database sums what meets a query: its index of places is of the present, its boxes inexact."""
+    return query.known_at is None and not is_spatial(query)
+
+
+def sums_of(found: Columns, field: str, inside: Sequence[str] | None) -> list[Sum]:
+    """Return the sums by place and storey of what was read, where the database does not sum.
+
+    >>> found = Columns(3, {"n": [2, "x", 3]}, places=("A-0-U01", "A-0", None), storeys=(1, None, None))
+    >>> sums_of(found, "n", ["A-0"])
+    [Sum(place='A-0', storey=1, records=1, total=2.0), Sum(place='A-0', storey=None, records=1, total=0.0)]
+    >>> sums_of(found, "n", None)
+    [Sum(place=None, storey=1, records=1, total=2.0), Sum(place=None, storey=None, records=2, total=3.0)]
+    """
+    keys = None if inside is None else frozenset(inside)
+    groups: dict[tuple[str | None, int | None], list[float]] = defaultdict(list)
+    for place, storey, value in zip(found.places, found.storeys, found.values[field], strict=True):
+        key = None if keys is None else _holder(place, keys)
+        if keys is None or key is not None:
+            groups[key, storey].append(number_of(value) or 0.0)
+    return [Sum(place, storey, len(held), sum(held)) for (place, storey), held in groups.items()]
+
+
+def _holder(place: str | None, keys: frozenset[str]) -> str | None:
+    """Return the key of a place or of one above it."""
+    while place and place not in keys:
+        place = place.rpartition("-")[0]
+    return place or None
+
+
+def number_of(value: Any) -> float | None:
+    """Return a number, ``None`` for what is none."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def accepted(query: Query, geometries: Geometries) -> Sequence[int]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -145,20 +145,41 @@ UNCHANGED = Observed(0, newest=False)
 class Columns:
     """Features as columns of one length, for what reads many and shows or counts little of each.
 
+    Members that were not asked for are empty.
+
     Attributes:
+        count: How many features.
         geometries: CRS84, in a NumPy array.
         values: The attributes asked for, by name; ``None`` where a feature has none.
     """
 
-    ids: Sequence[str]
-    communities: Sequence[str]
-    names: Sequence[str | None]
-    places: Sequence[str | None]
-    storeys: Sequence[int | None]
-    z_min_m: Sequence[float | None]
-    z_max_m: Sequence[float | None]
-    geometries: npt.NDArray[np.object_]
+    count: int
     values: Mapping[str, Sequence[Any]]
+    ids: Sequence[str] = ()
+    communities: Sequence[str] = ()
+    names: Sequence[str | None] = ()
+    places: Sequence[str | None] = ()
+    storeys: Sequence[int | None] = ()
+    z_min_m: Sequence[float | None] = ()
+    z_max_m: Sequence[float | None] = ()
+    geometries: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
+
+
+Member = Literal["ids", "communities", "names", "places", "storeys", "z_min_m", "z_max_m", "geometries"]
+
+
+class Sum(NamedTuple):
+    """How many features stand on a storey of a place, and what a number of theirs adds up to.
+
+    Attributes:
+        place: One of the places asked about; ``None`` where none was named.
+        total: Of those that have the number; 0.0 when none has.
+    """
+
+    place: str | None
+    storey: int | None
+    records: int
+    total: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,13 +335,30 @@ class Store(Protocol):
     def rows(self, query: Query) -> Rows:
         """Answer a query with the same things as :meth:`find`, undecoded."""
 
-    def columns(self, query: Query, fields: Sequence[str], inside: Sequence[str] | None = None) -> Columns:
+    def columns(
+        self,
+        query: Query,
+        members: Sequence[Member],
+        fields: Sequence[str] = (),
+        inside: Sequence[str] | None = None,
+    ) -> Columns:
         """Return all features that meet a query as columns, in no order.
 
         Args:
             query: Which.
+            members: What to tell of them; nothing else is read.
             fields: Attributes to tell.
             inside: Only what stands in one of these places or below one; ``None`` does not narrow.
+        """
+
+    def sums(self, query: Query, field: str, inside: Sequence[str] | None = None) -> list[Sum]:
+        """Return the sums of a number among all features that meet a query, by place and storey, in no order.
+
+        Args:
+            query: Which.
+            field: The attribute; what is no number counts as none.
+            inside: Only what stands in one of these places or below one, each by itself, so none of them in another;
+                ``None`` does not narrow, nor tell places apart.
         """
 
     def tile(self, layer: str, shown: Shown, tile: Tile) -> Drawn:

@@ -253,8 +253,12 @@ def test_rows_are_the_features_undecoded(store, asked):
 
 
 def columns(store, inside=None, **conditions):
-    found = store.columns(Query(layers=("building", "device"), **conditions), ("n",), inside)
-    return dict(sorted(zip(found.ids, found.values["n"], strict=True)))
+    query = Query(layers=("building", "device"), **conditions)
+    found, whole = (store.columns(query, ("ids",), fields, inside) for fields in (("n",), ("n", "m", "o", "p")))
+    picked, read = (dict(zip(one.ids, one.values["n"], strict=True)) for one in (found, whole))
+    assert picked == read
+    assert found.count == len(found.ids) == len(found.values["n"])
+    return dict(sorted(picked.items()))
 
 
 def test_a_commit_is_counted_before_it_is_told(store):
@@ -275,11 +279,54 @@ def test_columns_are_of_all_that_a_query_finds(store):
         key: values[key] for key in list(values) if "F02" in key or key == "C-0"
     }
     assert columns(store, []) == {}
-    one = store.columns(Query(layers=("building",), ids=("B-0",)), ())
+    members = ("ids", "communities", "names", "places", "storeys", "z_min_m", "z_max_m", "geometries")
+    one = store.columns(Query(layers=("building",), ids=("B-0",)), members)
     assert (one.ids, one.communities, one.names, one.places) == (("B-0",), ("c1",), ("B-0 楼",), ("B-0",))
     assert (one.storeys, one.z_min_m, one.z_max_m, one.values) == ((2,), (3.5,), (None,), {})
     assert [shape.wkt for shape in one.geometries] == [box(120, 30).wkt]
-    assert list(store.columns(Query(layers=("building",), ids=("D-0",)), ()).geometries) == [None]
+    assert list(store.columns(Query(layers=("building",), ids=("D-0",)), ("geometries",)).geometries) == [None]
+
+
+@pytest.mark.parametrize("fields", [("n",), ("n", "m"), ("n", "m", "x"), ("n", "m", "x", "y")])
+def test_columns_tell_what_is_asked_for_and_nothing_else(store, fields):
+    awkward = {"n": 123456789012345678901, "m": 0.1, "x": None, "y": [True, {"甲": '\\"'}], "z": "no"}
+    put(store, building("B-0", attributes=awkward), building("B-1", attributes={"m": False}))
+    query = Query(layers=("building",), bbox=(119, 29, 122, 32))
+    told = store.columns(query, ("places",), fields)
+    assert (told.count, sorted(told.places), told.ids, len(told.geometries)) == (2, ["B-0", "B-1"], (), 0)
+    here = told.places.index("B-0")
+    assert {name: told.values[name][here] for name in told.values} == {name: awkward[name] for name in fields}
+    assert told.values["m"][1 - here] is False if "m" in fields else told.values["n"][1 - here] is None
+    empty = store.columns(Query(layers=("device",)), ("ids", "geometries"), fields)
+    assert (empty.count, empty.ids, len(empty.geometries)) == (0, (), 0)
+    assert {name: list(values) for name, values in empty.values.items()} == {name: [] for name in fields}
+
+
+def sums(store, inside=None, **conditions):
+    return sorted(map(tuple, store.sums(Query(layers=("building", "device"), **conditions), "n", inside)), key=str)
+
+
+def test_numbers_are_summed_by_place_and_storey(store, clock):
+    values = {"A-0": 3, "A-0-U01": 2.5, "A-0-U01-F02": "9", "A-0-U01-F02-R0201": 4, "A-0x": 7, "B-0": None, "C-0": True}
+    things = [building(key, storey=2 if "F02" in key else None, attributes={"n": n}) for key, n in values.items()]
+    put(store, *things)
+    assert sums(store) == [(None, 2, 2, 4.0), (None, None, 5, 12.5)]
+    assert sums(store, ["A-0", "B-0", "D-0"]) == [("A-0", 2, 2, 4.0), ("A-0", None, 2, 5.5), ("B-0", None, 1, 0.0)]
+    assert sums(store, ["A-0-U01-F02"], storeys=(2,)) == [("A-0-U01-F02", 2, 2, 4.0)]
+    assert sums(store, ["A-0"], within="A-0-U01", ids=("A-0", "A-0-U01")) == [("A-0", None, 1, 2.5)]
+    assert sums(store, []) == sums(store, within="D-0") == []
+    assert all(isinstance(one.total, float) for one in store.sums(Query(layers=("building",)), "n"))
+
+
+def test_sums_are_as_of_both_clocks_and_only_of_what_meets_the_area(store, clock):
+    put(store, building("A-0", attributes={"n": 1}), building("B-0", geometry=box(121.1, 31.1), attributes={"n": 2}))
+    clock.now += HOUR
+    put(store, building("A-0", attributes={"n": 7}))
+    assert sums(store, ["A-0"]) == [("A-0", None, 1, 7.0)]
+    assert sums(store, ["A-0", "B-0"], known_at=NOON + HOUR / 2) == [("A-0", None, 1, 1.0), ("B-0", None, 1, 2.0)]
+    triangle = shapely.Polygon([(119.9, 29.9), (121.2, 29.9), (119.9, 31.2)])  # its box holds B-0, it does not
+    assert sums(store, area=triangle) == sums(store, near=(120, 30, 900.0)) == [(None, None, 1, 7.0)]
+    assert sums(store, ["A-0", "B-0"], area=triangle) == [("A-0", None, 1, 7.0)]
 
 
 def test_columns_are_as_of_both_clocks_and_only_of_what_meets_the_area(store, clock):

@@ -108,12 +108,12 @@ def test_storeys_are_told_apart_only_where_the_place_says_which(access):
 
 
 def test_columns_hold_what_may_be_read_of_open_layers_and_nothing_else(access):
-    staff = access.columns(Query(layers=("staff",), ids=("S1",)), ("role",))
-    assert (staff.ids, staff.values) == (("S1",), {"role": ["网格员"]})
+    staff = access.columns(Query(layers=("staff",), ids=("S1",)), ("ids",), ("role",))
+    assert (staff.ids, staff.values) == (("S1",), {"role": ("网格员",)})
     with pytest.raises(BadInput, match=r"query\.unknown_field"):
-        access.columns(Query(layers=("staff",)), ("role", "phone"))
+        access.columns(Query(layers=("staff",)), (), ("role", "phone"))
     with pytest.raises(Forbidden, match=r"layer\.aggregate_only"):
-        access.columns(Query(layers=("household",)), ())
+        access.columns(Query(layers=("household",)), ("places",))
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,8 @@ def test_a_store_of_the_schema_before_keeps_its_readings_and_can_sum_them(path):
     [
         lambda store: store.find(Query(layers=("building", "device"), within="N51H0429733232-0", storeys=(1,))),
         lambda store: store.find(Query(layers=("building",), within="N51H0429733232-0", limit=10)),
-        lambda store: store.columns(Query(layers=("building",)), (), ["N51H0429733232-0"]),
+        lambda store: store.columns(Query(layers=("building",)), (), (), ["N51H0429733232-0"]),
+        lambda store: store.sums(Query(layers=("building",)), "n", ["N51H0429733232-0"]),
     ],
 )
 def test_what_stands_in_a_place_is_looked_up_by_its_key(path, ask):

@@ -7,13 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from twin.answer import COLUMNS as NARROW
-from twin.answer import Form, Found, Key, bounds, columns_of, cursor_of, judge, position, span
+from twin.answer import (
+    Form,
+    Found,
+    Key,
+    Told,
+    bounds,
+    cursor_of,
+    is_spatial,
+    is_summed,
+    judge,
+    position,
+    span,
+    sums_of,
+)
 from twin.embedded.condition import demands
 from twin.embedded.gpkg import decode_geometries
 from twin.embedded.rows import degree_box, seconds_2020, to_text
 from twin.query import Query
-from twin.store import Columns
+from twin.store import Columns, Sum
 
 T = TypeVar("T")
 
@@ -31,8 +43,12 @@ _BELOW = "place >= key.value AND place < key.value || '.' AND (place = key.value
 _INSIDE = f"EXISTS (SELECT 1 FROM json_each(?) AS key WHERE {_BELOW})"  # noqa: S608  only our own text
 # What is believed now has an index by place; the cross join asks it for one key after another.
 _INSIDE_NOW = (
-    f"fid IN (SELECT fid FROM json_each(?) AS key CROSS JOIN feature WHERE {_BELOW} AND superseded_at IS NULL)"  # noqa: S608
+    f"fid IN (SELECT fid FROM json_each(?) AS key CROSS JOIN feature WHERE {_BELOW} AND superseded_at IS NULL"  # noqa: S608
+    " AND +layer IN ({layers}))"
 )
+_KEYS = "(SELECT value FROM json_each(?)) AS key CROSS JOIN"
+_NUMBER = "CASE WHEN json_type(attributes, ?) IN ('integer', 'real') THEN json_extract(attributes, ?) END"
+_ONE = "'[' || coalesce(attributes -> ?, 'null') || ']'"
 _CHUNK = 500  # SQLite's bound-variable limit is 999 in old builds
 
 
@@ -57,7 +73,7 @@ class Where:
 def find(connection: sqlite3.Connection, query: Query, now: datetime, form: Form[T]) -> Found[T]:
     """Answer a query on one connection; the answer is one snapshot."""
     where = where_of(query, now)
-    if query.area is not None or query.near is not None or query.bbox is not None:
+    if is_spatial(query):
         return _find_exact(connection, query, where, form)
     matched = None
     if query.limit is not None and query.counted:
@@ -75,17 +91,43 @@ def find(connection: sqlite3.Connection, query: Query, now: datetime, form: Form
 
 
 def columns(
-    connection: sqlite3.Connection, query: Query, now: datetime, fields: Sequence[str], inside: Sequence[str] | None
+    connection: sqlite3.Connection, query: Query, now: datetime, told: Told, inside: Sequence[str] | None
 ) -> Columns:
     """Return all features that meet a query as columns."""
+    by_place = inside is not None and query.known_at is None
+    where = where_of(query, now, few=inside is not None, boxed=not by_place)
+    if by_place:
+        where.add(_INSIDE_NOW.format(layers=_marks(query.layers)), json.dumps(inside), *query.layers)
+    elif inside is not None:
+        where.add(_INSIDE, json.dumps(inside))
+    paths = [_path(name) for name in told.fields] if told.is_picked else []
+    picked = f"json_extract(attributes, {_marks(paths)})" if len(paths) > 1 else _ONE
+    columns = told.columns(query, picked, "attributes", "geom")
+    rows = connection.execute(f"SELECT {columns} FROM feature WHERE {where.sql}", (*paths, *where.values)).fetchall()  # noqa: S608
+    return told.of(query, rows, decode_geometries([row[-1] for row in rows]))
+
+
+def sums(
+    connection: sqlite3.Connection, query: Query, now: datetime, field: str, inside: Sequence[str] | None
+) -> list[Sum]:
+    """Return the sums of a number among all features that meet a query, by place and storey."""
+    if not is_summed(query):
+        return sums_of(columns(connection, query, now, Told(("places", "storeys"), (field,)), None), field, inside)
     where = where_of(query, now, few=inside is not None)
+    place, among, values = "NULL", "", []
     if inside is not None:
-        where.add(_INSIDE_NOW if query.known_at is None else _INSIDE, json.dumps(list(inside)))
-    rows = connection.execute(
-        f"SELECT {NARROW}, attributes, geom FROM feature WHERE {where.sql}",  # noqa: S608
-        where.values,
-    ).fetchall()
-    return columns_of(query, rows, decode_geometries([row[-1] for row in rows]), fields)
+        place, among, values = "key.value", _KEYS, [json.dumps(inside)]
+        where.add(_BELOW)
+    sql = (
+        f"SELECT {place}, storey, count(*), total({_NUMBER}) FROM {among} feature"  # noqa: S608
+        f" WHERE {where.sql} GROUP BY 1, 2"
+    )
+    path = _path(field)
+    return [Sum(*row) for row in connection.execute(sql, (path, path, *values, *where.values))]
+
+
+def _path(name: str) -> str:
+    return f'$."{name}"'
 
 
 def _count(connection: sqlite3.Connection, where: Where) -> int:
@@ -93,8 +135,8 @@ def _count(connection: sqlite3.Connection, where: Where) -> int:
     return int(connection.execute(sql, where.values).fetchone()[0])
 
 
-def where_of(query: Query, now: datetime, *, few: bool = False) -> Where:
-    """Return the conditions of a query; what is spatial is asked of boxes only."""
+def where_of(query: Query, now: datetime, *, few: bool = False, boxed: bool = True) -> Where:
+    """Return the conditions of a query; what is spatial is asked of boxes only, if at all."""
     where = Where([], [])
     # The unary plus keeps the planner from walking a whole layer where a box or a place names a few rows.
     few = few or bounds(query) is not None or (query.within is not None and query.known_at is None)
@@ -114,12 +156,12 @@ def where_of(query: Query, now: datetime, *, few: bool = False) -> Where:
     if query.z_max_m is not None:
         where.add("z_min_m <= ?", query.z_max_m)
     for name, value in query.filters:
-        path = f'$."{name}"'
+        path = _path(name)
         where.add(_AS_TEXT + " = ?", path, path, path, value)
     if query.where is not None:
         for sql, values in demands(query.where):
             where.add(sql, *values)
-    around = bounds(query)
+    around = bounds(query) if boxed else None
     if around is not None:
         x0, x1, y0, y1 = degree_box(*around)
         first, last = (seconds_2020(moment) for moment in span(query, now))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from gis.errors import Unavailable
 from gis.tilegrid import Tile
 from gis.write.mvt import Drawn
-from twin.answer import Counter
+from twin.answer import Counter, Told
 from twin.asker import is_dismissed, still_asked
 from twin.declaration import Catalogue
 from twin.embedded import condition, series
@@ -32,7 +32,7 @@ from twin.embedded.rows import (
     to_moment,
     to_text,
 )
-from twin.embedded.select import columns, find
+from twin.embedded.select import columns, find, sums
 from twin.embedded.session import SqliteSession, translate
 from twin.embedded.text import SqliteIndex, bearers, lookup
 from twin.embedded.tile import drawn
@@ -41,7 +41,7 @@ from twin.past import PastIndex
 from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
-from twin.store import Columns, Completeness, Descent, Event, Extent, Identifier, Latest, Transaction
+from twin.store import Columns, Completeness, Descent, Event, Extent, Identifier, Latest, Member, Sum, Transaction
 from twin.tiles import Shown
 from twin.wording import Wording
 from twin.writer import Subscribers, Writer
@@ -99,9 +99,19 @@ class EmbeddedStore:
     def _now(self) -> datetime:
         return max(self._clock(), self._session.recorded)
 
-    def columns(self, query: Query, fields: Sequence[str], inside: Sequence[str] | None = None) -> Columns:
+    def columns(
+        self,
+        query: Query,
+        members: Sequence[Member],
+        fields: Sequence[str] = (),
+        inside: Sequence[str] | None = None,
+    ) -> Columns:
         """Return all features that meet a query as columns, in no order."""
-        return self._ask(columns, query, self._now(), fields, inside)
+        return self._ask(columns, query, self._now(), Told(members, fields), inside)
+
+    def sums(self, query: Query, field: str, inside: Sequence[str] | None = None) -> list[Sum]:
+        """Return the sums of a number among all features that meet a query, by place and storey, in no order."""
+        return self._ask(sums, query, self._now(), field, inside)
 
     def tile(self, layer: str, shown: Shown, tile: Tile) -> Drawn:
         """Return what stands now in a tile as a layer of a Mapbox vector tile."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import shapely
 from psycopg.rows import DictRow, tuple_row
 
-from twin.answer import Form, Found, Key, accepted, bounds, cursor_of, judge, position, span
+from twin.answer import Form, Found, Key, accepted, bounds, cursor_of, is_spatial, judge, position, span
 from twin.filter import sql_of
 from twin.postgis.condition import leaf
 from twin.postgis.connection import Connection
@@ -83,7 +83,7 @@ def find(connection: Connection, query: Query, now: datetime, form: Form[T]) -> 
             with connection.transaction():
                 page = _first(connection, query, where, form, None)
         return page or Found((), 0, None)
-    if query.area is not None or query.near is not None or query.bbox is not None:
+    if is_spatial(query):
         return _find_exact(connection, query, where, form)
     matched = None
     if query.limit is not None:

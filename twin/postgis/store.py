@@ -15,13 +15,13 @@ from psycopg_pool import ConnectionPool
 
 from gis.tilegrid import Tile
 from gis.write.mvt import Drawn
-from twin.answer import Counter, Form, Found
+from twin.answer import Counter, Form, Found, Told
 from twin.asker import still_asked, stoppable
 from twin.declaration import Catalogue
 from twin.feature import Feature
 from twin.past import PastIndex
 from twin.postgis import series
-from twin.postgis.columns import columns
+from twin.postgis.columns import columns, sums
 from twin.postgis.connection import OPTIONS, Connection, cancel, parameters, prepare, translate
 from twin.postgis.extent import completeness, extent
 from twin.postgis.listener import Listener
@@ -35,7 +35,7 @@ from twin.postgis.tile import drawn
 from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
-from twin.store import Columns, Completeness, Descent, Event, Extent, Identifier, Latest, Transaction
+from twin.store import Columns, Completeness, Descent, Event, Extent, Identifier, Latest, Member, Sum, Transaction
 from twin.tiles import Shown
 from twin.versions import to_milliseconds
 from twin.wording import Wording
@@ -97,9 +97,19 @@ class PostgisStore:
         """Answer a query with the same things, undecoded."""
         return Rows(*self._ask(_found, query, to_milliseconds(self._clock()), ROWS))
 
-    def columns(self, query: Query, fields: Sequence[str], inside: Sequence[str] | None = None) -> Columns:
+    def columns(
+        self,
+        query: Query,
+        members: Sequence[Member],
+        fields: Sequence[str] = (),
+        inside: Sequence[str] | None = None,
+    ) -> Columns:
         """Return all features that meet a query as columns, in no order."""
-        return self._ask(columns, query, to_milliseconds(self._clock()), fields, inside)
+        return self._ask(columns, query, to_milliseconds(self._clock()), Told(members, fields), inside)
+
+    def sums(self, query: Query, field: str, inside: Sequence[str] | None = None) -> list[Sum]:
+        """Return the sums of a number among all features that meet a query, by place and storey, in no order."""
+        return self._ask(sums, query, to_milliseconds(self._clock()), field, inside)
 
     def tile(self, layer: str, shown: Shown, tile: Tile) -> Drawn:
         """Return what stands now in a tile as a layer of a Mapbox vector tile."""
