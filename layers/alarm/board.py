@@ -153,6 +153,13 @@ class Board:
             self._follow()
             return {entry.device for entry in self._entries.values() if entry.active and not entry.silence}
 
+    def silent(self, kind: str) -> set[str]:
+        """Return what has an active alarm of this type because it is silent: devices, gateways or buildings."""
+        with self._lock:
+            self._follow()
+            told = (self._entries[name] for _, name in self._parts.get(f"silence:{kind}", ()))
+            return {entry.device for entry in told if _in_state(entry, "active")}
+
     def due(self, now: datetime) -> list[str]:
         """Return the alarms that may have changed by themselves by now."""
         with self._lock:
@@ -196,6 +203,8 @@ class Board:
         yield self._parts[f"device:{entry.device}"]
         if entry.building is not None:
             yield self._parts[f"building:{entry.building}"]
+        if entry.silence:
+            yield self._parts[f"silence:{entry.type}"]
 
     def _follow(self) -> None:
         if self._position < 0:

@@ -1,14 +1,14 @@
 """Online, offline, silent: what the log says about each device, kept with its history and told when it changes."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from gis.errors import NotFound
-from layers.alarm.board import Board, Wanted
+from layers.alarm.board import Board
 from layers.alarm.desk import Desk, Report
 from layers.alarm.policy import Policy
 from layers.alarm.record import utc
@@ -18,6 +18,7 @@ from layers.device.silence import Presence, Standing, changes, grouped, silent_g
 from layers.device.types import DeviceType
 from layers.following import Following
 from twin.feature import Feature
+from twin.query import Query
 from twin.spacecode import building_of
 from twin.store import Store, Transaction
 
@@ -62,6 +63,7 @@ class Watchman:
         self._heard: Mapping[str, datetime] = {}
         self._newest: datetime | None = None
         self._beats: tuple[Mapping[str, Feature], Mapping[str, int]] = ({}, {})
+        self._members: tuple[Mapping[str, Feature], Mapping[str, Mapping[str, list[str]]]] = ({}, {})
 
     def standing(self) -> Mapping[str, Standing]:
         """Return the presence of every device that has begun to talk."""
@@ -109,9 +111,9 @@ class Watchman:
     def tick(self) -> "Future[None] | None":
         """Note whose presence changed, a thousand at most; ``None`` when nobody's did."""
         now, devices = self._clock(), self._registry.devices()
-        heard = {number: last for number, last in self.heard().items() if number in devices}
         beats = self._heartbeats(devices)
-        found = list(islice(changes(now, self._started, beats, heard, self.standing()), _AT_ONCE))
+        changed = changes(now, self._started, beats, self.heard(), self.standing())
+        found = list(islice((one for one in changed if one[0] in devices), _AT_ONCE))
         return self._take(found, now) if found else None
 
     def _heartbeats(self, devices: Mapping[str, Feature]) -> Mapping[str, int]:
@@ -124,31 +126,35 @@ class Watchman:
     def _take(self, found: list[tuple[str, Presence]], now: datetime) -> "Future[None]":
         devices, standing = self._registry.devices(), self.standing()
         after = {**standing, **{number: Standing(presence, now) for number, presence in found}}
-        groups = self._groups(devices, after)
+        groups = self._groups(devices, [number for number, _ in found], after)
 
         def work(transaction: Transaction) -> None:
             desk = Desk(transaction, self._policy, now)
-            for number, presence in found:
-                device, known = devices[number], transaction.current(LAYER, number)
-                if known is not None and standing_of(known).presence == presence:
-                    continue  # another process of the service was first
-                transaction.put(_record(device, presence, now))
-                transaction.append(device_event(device, presence, now))
-                self._report(desk, device, presence == "silent" and not _inside(groups, number), now)
+            fresh = [(devices[number], presence) for number, presence in _not_yet(transaction, found)]
+            transaction.put_all([_record(device, presence, now) for device, presence in fresh])
+            transaction.append_all([device_event(device, presence, now) for device, presence in fresh])
+            for device, presence in fresh:
+                self._report(desk, device, presence == "silent" and not _inside(groups, device.id), now)
             for group in groups:
                 self._tell(transaction, desk, group, after, now)
             desk.finish()
 
         return self._store.write(work)
 
-    def _groups(self, devices: Mapping[str, Feature], after: Mapping[str, Standing]) -> list[_Groups]:
-        buildings = grouped((n, None if one.place is None else building_of(one.place)) for n, one in devices.items())
-        gateways = grouped((number, one.attributes.get("gateway")) for number, one in devices.items())
+    def _groups(
+        self, devices: Mapping[str, Feature], changed: Sequence[str], after: Mapping[str, Standing]
+    ) -> list[_Groups]:
+        """Judge the groups of devices that changed and those that were silent; all, where devices came or went."""
+        known = self._members
+        renewed = known[0] is not devices
+        if renewed:
+            known = self._members = devices, _members(devices)
         found = []
-        for kind, members in ((GATEWAY, gateways), (BUILDING, buildings)):
-            wanted = Wanted(state="active", types=frozenset({kind}))
-            before = {name.removesuffix(f":{kind}") for name in self._board.page(wanted, len(members) + 1)[0]}
-            found.append(_Groups(kind, members, before, silent_groups(members, after, before)))
+        for kind, members in known[1].items():
+            before = self._board.silent(kind)
+            touched = {group for number in changed if (group := _KINDS[kind](devices[number]))} | before
+            judged = members if renewed else {group: members[group] for group in touched & members.keys()}
+            found.append(_Groups(kind, members, before, silent_groups(judged, after, before)))
         return found
 
     def _tell(
@@ -174,6 +180,29 @@ class Watchman:
     def _report(self, desk: Desk, device: Feature, silent: bool, now: datetime) -> None:  # noqa: FBT001
         if silent or desk.standing(alarm_id(device.id, DEVICE)) is not None:
             desk.report(device, self._policy.own[DEVICE], _said(device.id, silent, now))
+
+
+def _building(device: Feature) -> str | None:
+    return None if device.place is None else building_of(device.place)
+
+
+def _gateway(device: Feature) -> str | None:
+    return device.attributes.get("gateway")
+
+
+_KINDS: Mapping[str, Callable[[Feature], str | None]] = {GATEWAY: _gateway, BUILDING: _building}
+
+
+def _members(devices: Mapping[str, Feature]) -> dict[str, dict[str, list[str]]]:
+    """Return the devices of each group, by kind of group."""
+    return {kind: grouped((number, of(one)) for number, one in devices.items()) for kind, of in _KINDS.items()}
+
+
+def _not_yet(transaction: Transaction, found: list[tuple[str, Presence]]) -> list[tuple[str, Presence]]:
+    """Return what no other process of the service has noted before."""
+    noted = transaction.find(Query(layers=(LAYER,), ids=tuple(number for number, _ in found))).features
+    known = {one.id: standing_of(one).presence for one in noted}
+    return [(number, presence) for number, presence in found if known.get(number) != presence]
 
 
 def _said(key: str, silent: bool, now: datetime) -> Report:  # noqa: FBT001

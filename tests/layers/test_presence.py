@@ -95,3 +95,18 @@ def test_a_gateway_says_at_once_that_a_device_went(community):
     assert "S-1" not in community.watchman.missed()
     with pytest.raises(NotFound, match=r"device\.unknown"):
         community.watchman.say("nobody", "online")
+
+
+def test_a_building_is_judged_anew_when_devices_leave_it(community):
+    speak(community, *HEARD)
+    community.tick()
+    community.at(50)
+    speak(community, *HEARD[2:])
+    community.at(70)
+    community.tick()
+    assert open_alarms(community) == ["S-1:device_silent", "S-2:device_silent"]
+    for number in HEARD[3:]:
+        community.registry.retire(number, lambda transaction, device: None).result()
+    community.at(120)
+    community.tick()
+    assert open_alarms(community) == [f"{BUILDING}:building_silent"]
