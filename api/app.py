@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
@@ -20,6 +20,7 @@ from api.hub import Hub
 from api.incidents import incidents_part
 from api.jobs import Jobs
 from api.keeping import Keeping
+from api.known import OnlyKnown
 from api.lease import Lease, while_leading
 from api.live import LiveOptions, live_part
 from api.ogc import catalogue_routes, edit_routes, item_routes, tile_routes
@@ -160,6 +161,7 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         redoc_url=None,
         lifespan=lifespan,
         generate_unique_id_function=operation_name,
+        dependencies=[Depends(OnlyKnown())],
     )
     app.state.services = Services(
         store=store,
