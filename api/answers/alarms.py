@@ -6,9 +6,9 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from api.answers.common import DateTime, HeightM, LonLat, Next, PlaceCode, RejectedItem, Seq, Severity, Storey, Text
-from layers.alarm.board import By
 from layers.alarm.occurrences import Tally
 from layers.alarm.rules import Cause, Ending
+from layers.alarm.tally import By
 
 
 class Alarm(TypedDict):

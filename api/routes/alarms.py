@@ -17,7 +17,9 @@ from api.finding import place_key
 from api.parameters import integers, words, zoned
 from api.state import Here
 from api.view import Seen, View, present
-from layers.alarm.board import By, State, Wanted, entry_of
+from layers.alarm.board import State, Wanted
+from layers.alarm.entry import entry_of
+from layers.alarm.tally import By
 
 router = APIRouter(tags=["live"])
 

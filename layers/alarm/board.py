@@ -5,55 +5,25 @@ import json
 import logging
 import threading
 from bisect import bisect_left, insort
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any, Literal
 
 from gis.errors import BadInput
 from layers.alarm.desk import KINDS
-from twin.feature import Feature
+from layers.alarm.entry import TOO_LITTLE, Entry, Key, Kind, body_of, entry_from
+from layers.alarm.tally import By, Counts, Tally, grouped, rows
 from twin.query import Query
 from twin.spacecode import building_of
 from twin.store import Store
 
 _BATCH = 1000
-_TOO_LITTLE = (KeyError, TypeError, ValueError, AttributeError)
 _log = logging.getLogger(__name__)
 
 State = Literal["open", "active", "shelved", "standing"]
-By = Literal["community", "building", "unit", "storey", "type", "severity"]
-_Key = tuple[bool, int, bool, float, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the board knows of an alarm that stands.
-
-    Attributes:
-        due: When it may change by itself, at the earliest; ``None`` when it will not.
-    """
-
-    id: str
-    community: str
-    device: str
-    type: str
-    severity: int
-    active: bool
-    acknowledged: bool
-    shelved: bool
-    silence: bool
-    place: str | None
-    building: str | None
-    raised_at: datetime
-    due: datetime | None
-
-    @property
-    def urgency(self) -> _Key:
-        """Return what sorts the list: active before cleared, worst first, unacknowledged first, newest first."""
-        return (not self.active, self.severity, self.acknowledged, -self.raised_at.timestamp(), self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,25 +49,36 @@ class Wanted:
     def admits(self, entry: Entry) -> bool:
         """Tell whether an alarm is wanted."""
         return (
-            _in_state(entry, self.state)
-            and (not self.severities or entry.severity in self.severities)
-            and (not self.types or entry.type in self.types)
+            self.admits_kind(entry)
             and self.device in (None, entry.device)
-            and self.acknowledged in (None, entry.acknowledged)
             and (self.within is None or _within(entry.place, self.within))
             and (self.since is None or entry.raised_at >= self.since)
             and (self.until is None or entry.raised_at < self.until)
         )
 
+    def admits_kind(self, kind: Kind | Entry) -> bool:
+        """Tell whether alarms of a kind are wanted, wherever and since whenever they stand."""
+        return (
+            _in_state(kind, self.state)
+            and (not self.severities or kind.severity in self.severities)
+            and (not self.types or kind.type in self.types)
+            and self.acknowledged in (None, kind.acknowledged)
+        )
 
-def _in_state(entry: Entry, state: State) -> bool:
+    @property
+    def everywhere(self) -> bool:
+        """Tell whether only kinds are asked about, which are counted already."""
+        return (self.device, self.within, self.since, self.until) == (None, None, None, None)
+
+
+def _in_state(kind: Kind | Entry, state: State) -> bool:
     match state:
         case "open":
-            return not entry.shelved and (entry.active or not entry.acknowledged)
+            return not kind.shelved and (kind.active or not kind.acknowledged)
         case "active":
-            return not entry.shelved and entry.active
+            return not kind.shelved and kind.active
         case "shelved":
-            return entry.shelved
+            return kind.shelved
         case _:
             return True
 
@@ -122,9 +103,10 @@ class Board:
         self._lock = threading.Lock()
         self._position = -1
         self._entries: dict[str, Entry] = {}
-        self._order: list[tuple[_Key, str]] = []
-        self._parts: dict[str, list[tuple[_Key, str]]] = defaultdict(list)
+        self._order: list[tuple[Key, str]] = []
+        self._parts: dict[str, list[tuple[Key, str]]] = defaultdict(list)
         self._due: dict[str, datetime] = {}
+        self._tally = Tally()
 
     def page(self, wanted: Wanted, limit: int, cursor: str | None = None) -> tuple[list[str], str | None]:
         """Return the ids of the most urgent alarms, and the cursor of the next page.
@@ -145,7 +127,7 @@ class Board:
         """Return how many alarms are wanted."""
         with self._lock:
             self._follow()
-            return sum(wanted.admits(self._entries[name]) for _, name in self._among(wanted))
+            return sum(number for counts in self._counted("community", wanted).values() for number in counts.values())
 
     def alarmed(self) -> set[str]:
         """Return the devices that have an active alarm of their own making; silence is not one."""
@@ -180,16 +162,19 @@ class Board:
         """
         with self._lock:
             self._follow()
-            among = (self._entries[name] for _, name in self._among(wanted))
-            entries = [entry for entry in among if wanted.admits(entry)]
-        groups: dict[str | None, list[Entry]] = defaultdict(list)
-        key = _GROUPS[by]
-        for entry in entries:
-            groups[key(entry)].append(entry)
-        rows = [_row(name, members) for name, members in groups.items()]
-        return sorted(rows, key=lambda row: (row["worst"] or 9, -row["count"], row["key"] or "~"))
+            return rows(self._counted(by, wanted))
 
-    def _among(self, wanted: Wanted) -> list[tuple[_Key, str]]:
+    def _counted(self, by: By, wanted: Wanted) -> Mapping[str | None, Counts]:
+        """Return group → kind → number of the alarms that are wanted."""
+        if not wanted.everywhere:
+            among = (self._entries[name] for _, name in self._among(wanted))
+            return grouped(by, (entry for entry in among if wanted.admits(entry)))
+        return {
+            name: {kind: number for kind, number in counts.items() if wanted.admits_kind(kind)}
+            for name, counts in self._tally.groups(by).items()
+        }
+
+    def _among(self, wanted: Wanted) -> list[tuple[Key, str]]:
         """Return where to look, most urgent first: no further than one device or building when only its are wanted."""
         if wanted.device is not None:
             return self._parts.get(f"device:{wanted.device}", [])
@@ -197,7 +182,7 @@ class Board:
             return self._parts.get(f"building:{building_of(wanted.within)}", [])
         return self._order
 
-    def _orders(self, entry: Entry) -> Iterator[list[tuple[_Key, str]]]:
+    def _orders(self, entry: Entry) -> Iterator[list[tuple[Key, str]]]:
         """Yield the lists that an alarm stands in."""
         yield self._order
         yield self._parts[f"device:{entry.device}"]
@@ -220,14 +205,14 @@ class Board:
     def _load(self) -> None:
         position = self._store.last_seq()
         for record in self._store.find(Query(layers=("alarm",))).features:
-            self._read(f"record {record.id}", record.community, _body(record))
+            self._read(f"record {record.id}", record.community, body_of(record))
         self._position = position
 
     def _read(self, what: str, community: str, body: Mapping[str, Any]) -> None:
         """Take what is said of an alarm; what another program wrote without the facts of one holds up no other."""
         try:
-            entry = _entry(community, body)
-        except _TOO_LITTLE as error:
+            entry = entry_from(community, body)
+        except TOO_LITTLE as error:
             self.unread += 1
             _log.warning("alarm %s is left off the board: %s: %s", what, type(error).__name__, error)
         else:
@@ -237,92 +222,23 @@ class Board:
         known = self._entries.pop(entry.id, None)
         self._due.pop(entry.id, None)
         if known is not None:
+            self._tally.count(known, -1)
             for order in self._orders(known):
                 del order[bisect_left(order, (known.urgency, known.id))]
         if entry.active or not entry.acknowledged or entry.shelved:
             self._entries[entry.id] = entry
+            self._tally.count(entry, 1)
             for order in self._orders(entry):
                 insort(order, (entry.urgency, entry.id))
             if entry.due is not None:
                 self._due[entry.id] = entry.due
 
 
-def entry_of(record: Feature) -> Entry | None:
-    """Return what the board knows of a record of the ``alarm`` layer; ``None`` when it says too little."""
-    try:
-        return _entry(record.community, _body(record))
-    except _TOO_LITTLE:
-        return None
-
-
-def _body(record: Feature) -> dict[str, Any]:
-    return {**record.attributes, "id": record.id, "place": record.place}
-
-
-def _entry(community: str, body: Mapping[str, Any]) -> Entry:
-    return Entry(
-        id=body["id"],
-        community=community,
-        device=body["device"],
-        type=body["type"],
-        severity=int(body["severity"]),
-        active=bool(body["active"]),
-        acknowledged=bool(body["acknowledged"]),
-        shelved=body.get("shelved_until") is not None,
-        silence=body.get("cause") == "silence",
-        place=body["place"],
-        building=None if body["place"] is None else building_of(body["place"]),
-        raised_at=_time(body["raised_at"]),
-        due=min(_dues(body), default=None),
-    )
-
-
-def _dues(body: Mapping[str, Any]) -> Iterator[datetime]:
-    if body.get("shelved_until") is not None:
-        yield _time(body["shelved_until"])
-    if body["active"] and body.get("timeout_s") is not None:
-        yield _time(body["last_seen"]) + timedelta(seconds=body["timeout_s"])
-    if body.get("flapping"):
-        yield _time(body["changed_at"])
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def _level(entry: Entry, levels: int) -> str | None:
-    """Return the place of that many levels (building, unit, storey) an alarm stands in, ``None`` when it is in none."""
-    parts = (entry.place or "").split("-")
-    return "-".join(parts[:levels]) if len(parts) >= levels else None
-
-
-_GROUPS: Mapping[str, Callable[[Entry], str | None]] = {
-    "community": lambda entry: entry.community,
-    "building": lambda entry: entry.building,
-    "unit": lambda entry: _level(entry, 3),
-    "storey": lambda entry: _level(entry, 4),
-    "type": lambda entry: entry.type,
-    "severity": lambda entry: str(entry.severity),
-}
-
-
-def _row(key: str | None, members: Sequence[Entry]) -> dict[str, Any]:
-    return {
-        "key": key,
-        "count": len(members),
-        "active": sum(entry.active for entry in members),
-        "unacknowledged": sum(not entry.acknowledged for entry in members),
-        "shelved": sum(entry.shelved for entry in members),
-        "worst": min((entry.severity for entry in members if entry.active), default=None),
-        "severities": {str(level): n for level, n in sorted(Counter(entry.severity for entry in members).items())},
-    }
-
-
 def _cursor(entry: Entry) -> str:
     return base64.urlsafe_b64encode(json.dumps(entry.urgency).encode()).decode()
 
 
-def _key(cursor: str) -> _Key:
+def _key(cursor: str) -> Key:
     try:
         cleared, severity, acknowledged, newest, name = json.loads(base64.urlsafe_b64decode(cursor))
         return (bool(cleared), int(severity), bool(acknowledged), float(newest), str(name))
