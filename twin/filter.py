@@ -50,6 +50,10 @@ class Property:
     column: bool
 
 
+RECORDED = Property("recorded_at", "time", column=True)
+"""When the twin learned of a version. For questions inside the house: a filter of a request names it not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compare:
     """The property stands in this relation to a value of its type; text is compared by code point."""

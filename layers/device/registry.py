@@ -11,6 +11,7 @@ import shapely
 
 from gis.errors import BadInput, Conflict, NotFound
 from layers.device.types import DeviceType, with_family
+from layers.following import Standing
 from twin.feature import Feature, RecordDraft
 from twin.geocode import INSIDE
 from twin.locate import Locator
@@ -25,7 +26,7 @@ _PLACED = ("name", "place", "longitude", "latitude", "height_m")
 
 
 class Registry:
-    """Knows every device; the copy in memory is renewed when the layer changes.
+    """Knows every device; the copy in memory follows the changes of the layer.
 
     Args:
         store: Where devices live.
@@ -38,17 +39,17 @@ class Registry:
         self._types = types
         self._clock = clock
         self._lock = threading.Lock()
+        self._standing = Standing(store, "device")
+        self._records: Mapping[str, Feature] = {}
         self._devices: Mapping[str, Feature] = {}
-        self._version = ""
 
     def devices(self) -> Mapping[str, Feature]:
         """Return the devices now registered, by number; those of an unknown type take no part."""
         with self._lock:
-            version = self._store.version(["device"])
-            if version != self._version:
-                found = self._store.find(Query(layers=("device",))).features
-                self._devices = {one.id: one for one in found if one.attributes.get("device_type") in self._types}
-                self._version = version
+            records = self._standing.records()
+            if records is not self._records:
+                known = (one for one in records.values() if one.attributes.get("device_type") in self._types)
+                self._devices, self._records = {one.id: one for one in known}, records
             return self._devices
 
     def kind(self, device: Feature) -> DeviceType:
