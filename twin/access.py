@@ -21,7 +21,7 @@ from gis.write.mvt import Drawn
 from twin.answer import number_of
 from twin.declaration import Catalogue, Layer
 from twin.feature import JSON, Feature
-from twin.filter import Condition, properties, queryables
+from twin.filter import Compare, Condition, Every, Property, indexed, properties, queryables
 from twin.query import Page, Query, Row, Rows
 from twin.spacecode import building_of
 from twin.store import Columns, Completeness, Extent, Member, Store
@@ -115,7 +115,7 @@ class Access:
             BadInput: ``query.unknown_field`` for a filter on a field that is not declared or not readable.
         """
         self._check(query)
-        page = self._store.find(query)
+        page = self._store.find(self._asked(query))
         return replace(page, features=tuple(self.masked(feature) for feature in page.features))
 
     def rows(self, query: Query) -> Rows:
@@ -125,7 +125,7 @@ class Access:
             NotFound, Forbidden, BadInput: as :meth:`find`.
         """
         self._check(query)
-        found = self._store.rows(query)
+        found = self._store.rows(self._asked(query))
         shown = {name: _shown(self._catalogue[name]) for name in query.layers}
         if all(names is None for names in shown.values()):
             return found
@@ -138,6 +138,18 @@ class Access:
                 _check_filter(layer, name)
             if query.where is not None:
                 _check_condition(layer, query.where)
+
+    def _asked(self, query: Query) -> Query:
+        """Return the query with its filters on texts that have an index as conditions, which stores answer by it."""
+        if not query.filters or len(query.layers) != 1:
+            return query
+        known = _indexed(self._catalogue[query.layers[0]])
+        found = [Compare(known[name], "=", value) for name, value in query.filters if name in known]
+        if not found:
+            return query
+        filters = tuple(pair for pair in query.filters if pair[0] not in known)
+        further = query.where.of if isinstance(query.where, Every) else () if query.where is None else (query.where,)
+        return replace(query, filters=filters, where=Every((*found, *further)))
 
     def nearest(self, query: Query, lon_deg: float, lat_deg: float, count: int) -> Page:
         """Return the ``count`` features nearest to a position, nearest first, of those that meet the query.
@@ -184,7 +196,7 @@ class Access:
         """
         layer = self._check_aggregate(query, by, total, resolution)
         needed = _NEEDED.get(by, ("places", "geometries"))
-        records = self._store.columns(query, needed, () if total is None else (total,))
+        records = self._store.columns(self._asked(query), needed, () if total is None else (total,))
         groups: dict[str, list[float | None]] = defaultdict(list)
         for key, value in zip(self._keys(records, by, resolution), _numbers(records, total), strict=True):
             if key is not None:
@@ -194,7 +206,7 @@ class Access:
     def total(self, query: Query, total: str) -> Group:
         """Return one group of everything that matches: how many records, and their sum; suppressed like any group."""
         layer = self._check_aggregate(query, "community", total, 0)
-        sums = self._store.sums(query, total)
+        sums = self._store.sums(self._asked(query), total)
         value = sum(one.total for one in sums)
         if layer.access == "aggregate" and 0 < value < MIN_PERSONS:
             return Group("", None, None)
@@ -223,7 +235,7 @@ class Access:
         """
         layer = self._check_aggregate(query, "community", total, 0)
         sums: dict[Hashable, list[float]] = defaultdict(lambda: [0, 0.0])
-        for place, storey, records, value in self._store.sums(query, total, inside):
+        for place, storey, records, value in self._store.sums(self._asked(query), total, inside):
             held = sums[group(place or "", storey)]
             held[0] += records
             held[1] += value
@@ -255,7 +267,7 @@ class Access:
             self.check_open(layer)
             for name in fields:
                 _check_filter(layer, name)
-        return self._store.columns(query, members, fields, inside)
+        return self._store.columns(self._asked(query), members, fields, inside)
 
     def tile(self, layer: str, tile: Tile) -> Drawn:
         """Return what stands now in a tile, with the attributes that :meth:`rows` tells.
@@ -336,6 +348,11 @@ class Access:
         np.minimum.at(first, rows, hits)
         names = [*(grid.id for grid in grids), None]
         return [names[number] for number in first.tolist()]
+
+
+@lru_cache(maxsize=512)
+def _indexed(layer: Layer) -> Mapping[str, Property]:
+    return {named.name: named for _, named in indexed([layer]) if named.type == "string"}
 
 
 @lru_cache(maxsize=512)

@@ -37,7 +37,7 @@ class FieldDeclaration(_Model):
         unit: UCUM code (``m``, ``m2``, ``Cel``); ``None`` for a number that counts or names.
         values: Code → label, when the field is a code list.
         aliases: Column names that planners' files use for it, Chinese and English.
-        indexed: Filters name it often; a store that keeps statistics of values (PostGIS) answers them by an index.
+        indexed: Filters name it often; stores answer them by an index.
         source: Clause that asks for it, such as ``E 7.2.3.5.1``.
     """
 

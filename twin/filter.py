@@ -1,6 +1,6 @@
 """What a filter means: a tree of conditions on a feature's properties and geometry, free of any language or store."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -120,6 +120,14 @@ def queryables(layer: Layer) -> Mapping[str, Property]:
         if field.grade in ("P0", "P1") and field.type in _TYPES
     }
     return MappingProxyType(fields | {name: Property(name, type_, column=True) for name, type_ in COLUMNS.items()})
+
+
+def indexed(layers: Iterable[Layer]) -> Iterator[tuple[Layer, Property]]:
+    """Yield the fields declared as indexed, each as the property that a filter names."""
+    for layer in layers:
+        for field in layer.fields:
+            if field.indexed and (named := queryables(layer).get(field.name)):
+                yield layer, named
 
 
 def properties(condition: Condition) -> Iterator[Property]:

@@ -1,5 +1,6 @@
 """What may be read, and what only as sums."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from twin.access import Access
 from twin.declaration import Catalogue, parse_layer
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature
+from twin.filter import Every
 from twin.query import Query
 
 LONG = 123456789012345678901
@@ -41,7 +43,14 @@ CATALOGUE = Catalogue(
         layer("space"),
         layer("grid"),
         layer("staff", [{"name": "role", "grade": "P1"}, {"name": "phone", "grade": "P2"}]),
-        layer("household", [{"name": "persons", "type": "integer", "grade": "P1"}], access="aggregate"),
+        layer(
+            "household",
+            [
+                {"name": "persons", "type": "integer", "grade": "P1"},
+                {"name": "compound", "grade": "P0", "indexed": True},
+            ],
+            access="aggregate",
+        ),
     ]
 )
 
@@ -51,7 +60,13 @@ def access(tmp_path):
     store = EmbeddedStore(tmp_path / "twin.gpkg", CATALOGUE, lambda: NOON)
     homes = [(1, "A-0", 3), (2, "A-0", 4), (3, "B-0", 4), (4, "C-0-U01-F02-R0201", 9)]
     features = [
-        Feature(layer="household", id=f"H{n}", community="c1", place=place, attributes={"persons": persons})
+        Feature(
+            layer="household",
+            id=f"H{n}",
+            community="c1",
+            place=place,
+            attributes={"persons": persons, "compound": place[0]},
+        )
         for n, place, persons in homes
     ]
     features += [
@@ -93,6 +108,24 @@ def test_groups_of_too_few_persons_are_suppressed_and_counted(access):
     found = access.aggregate(Query(layers=("household",)), "building", total="persons")
     assert [(g.key, g.count, g.value) for g in found.groups] == [("A-0", 2, 7.0), ("B-0", None, None), ("C-0", 1, 9.0)]
     assert found.suppressed == 1
+
+
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [
+        ([("compound", "A")], [("A-0", 2, 7.0)]),
+        ([("compound", "A"), ("persons", "4")], [("A-0", None, None)]),
+        ([("persons", "9"), ("compound", "C")], [("C-0", 1, 9.0)]),
+        ([("compound", "A"), ("compound", "B")], []),
+    ],
+)
+def test_filters_narrow_whether_a_field_has_an_index_or_not(access, filters, told):
+    asked = Query(layers=("household",), filters=tuple(filters), where=Every(()))
+    for query in (asked, replace(asked, where=None)):
+        found = access.aggregate(query, "building", total="persons")
+        assert [(group.key, group.count, group.value) for group in found.groups] == told
+        total = access.total(query, "persons")
+        assert (total.count, total.value) == (told[0][1:] if told else (0, 0.0))
 
 
 def test_grids_and_cells_count_by_the_building_when_the_household_has_no_position(access):

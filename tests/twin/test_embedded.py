@@ -16,7 +16,8 @@ import shapely
 
 from gis.errors import Unavailable
 from layers.catalogue import load_catalogue
-from twin.declaration import Catalogue
+from twin.access import Access
+from twin.declaration import Catalogue, FieldDeclaration
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature
 from twin.query import Query
@@ -288,3 +289,47 @@ def test_who_bears_a_name_is_looked_up_by_the_name(path):
         (named,) = [sql for sql in asked if "FROM identifier" in sql and "'HZ-01'" in sql]
         plan = " ".join(row["detail"] for row in reader.execute(f"EXPLAIN QUERY PLAN {named}"))
         assert "feature_versions (layer=? AND id=?)" in plan
+
+
+def _with_uses(**more):
+    field = {"name": "main_use", "title": {"zh": "用途", "en": "Use"}, **more}
+    return Catalogue([load_catalogue()["building"].model_copy(update={"fields": (FieldDeclaration(**field),)})])
+
+
+def _indexes(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE name GLOB 'by *'")]
+
+
+def test_a_field_declared_as_indexed_has_an_index_that_filters_use_until_it_is_no_longer(path):
+    indexed, plain = _with_uses(indexed=True), _with_uses()
+    with closing(EmbeddedStore(path, indexed)) as store:
+        uses = [
+            Feature(layer="building", id=f"B-{n:03}", community="c1", attributes={"main_use": f"use {n % 3}"})
+            for n in range(300)
+        ]
+        store.write(lambda tx: tx.put_all(uses)).result()
+        reader, asked = store._reader(), []
+        reader.set_trace_callback(asked.append)
+        page = Access(store, indexed).find(Query(layers=("building",), filters=(("main_use", "use 1"),), limit=2))
+        behind = Access(store, indexed).find(
+            Query(layers=("building",), filters=(("main_use", "use 1"),), limit=2, cursor=page.next)
+        )
+        reader.set_trace_callback(None)
+        assert [one.id for one in (*page.features, *behind.features)] == ["B-001", "B-004", "B-007", "B-010"]
+        assert (page.matched, behind.matched) == (100, 100)
+        for sql in asked:
+            plan = " ".join(row["detail"] for row in reader.execute(f"EXPLAIN QUERY PLAN {sql}"))
+            assert "by building.main_use" in plan, plan
+            assert "TEMP B-TREE" not in plan, plan
+    assert _indexes(path) == ["by building.main_use"]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute('DROP INDEX "by building.main_use"')
+        connection.execute('CREATE INDEX "by building.main_use" ON feature (layer)')
+    EmbeddedStore(path, indexed).close()
+    with closing(sqlite3.connect(path)) as connection:
+        (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'by building.main_use'").fetchone()
+    assert "main_use" in made.partition(" ON ")[2]
+    assert len(pyogrio.read_dataframe(path, layer="building")) == 300
+    EmbeddedStore(path, plain).close()
+    assert _indexes(path) == []

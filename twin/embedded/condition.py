@@ -27,14 +27,11 @@ def leaf(condition: Leaf) -> tuple[str, list[Any]]:
     """Return one condition as SQL text and the values bound in it."""
     match condition:
         case Compare(named, operator, value):
-            text, values = _value(named)
-            return f"({text} {operator} ?)", [*values, _bound(value)]
+            return f"({value_of(named)} {operator} ?)", [_bound(value)]
         case Like(named, pattern):
-            text, values = _value(named)
-            return f"({text} GLOB ?)", [*values, _glob(pattern)]
+            return f"({value_of(named)} GLOB ?)", [_glob(pattern)]
         case IsNull(named):
-            text, values = _value(named)
-            return f"({text} IS NULL)", values
+            return f"({value_of(named)} IS NULL)", []
         case Intersects(area):
             near, values = _near(area)
             # Without geometry it is neither true nor false.
@@ -56,12 +53,22 @@ def _near(area: BaseGeometry) -> tuple[str, list[Any]]:
     return near, [x1, x0, y1, y0]
 
 
-def _value(named: Property) -> tuple[str, list[Any]]:
+def value_of(named: Property) -> str:
+    """Return the SQL of a property's value; an index serves the very same text, so nothing is bound in it."""
     if named.column:
-        return named.name, []
-    path = f'$."{named.name}"'
-    kind = f"json_type(attributes, ?) IN {_JSON_TYPES[named.type]}"
-    return f"CASE WHEN {kind} THEN json_extract(attributes, ?) END", [path, path]
+        return named.name
+    path = literal(f'$."{named.name}"')
+    kind = f"json_type(attributes, {path}) IN {_JSON_TYPES[named.type]}"
+    return f"CASE WHEN {kind} THEN json_extract(attributes, {path}) END"
+
+
+def literal(text: str) -> str:
+    """Return a text as SQL writes it.
+
+    >>> literal("a'b")
+    "'a''b'"
+    """
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _bound(value: Scalar) -> Any:

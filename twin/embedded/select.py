@@ -21,7 +21,7 @@ from twin.answer import (
     span,
     sums_of,
 )
-from twin.embedded.condition import demands
+from twin.embedded.condition import demands, literal
 from twin.embedded.gpkg import decode_geometries
 from twin.embedded.rows import degree_box, seconds_2020, to_text
 from twin.query import Query
@@ -138,10 +138,8 @@ def _count(connection: sqlite3.Connection, where: Where) -> int:
 def where_of(query: Query, now: datetime, *, few: bool = False, boxed: bool = True) -> Where:
     """Return the conditions of a query; what is spatial is asked of boxes only, if at all."""
     where = Where([], [])
-    # The unary plus keeps the planner from walking a whole layer where a box or a place names a few rows.
     few = few or bounds(query) is not None or (query.within is not None and query.known_at is None)
-    plus = "+" if few and not query.ids else ""
-    where.add(f"{plus}layer IN ({_marks(query.layers)})", *query.layers)
+    _of_layers(query, few and not query.ids, where)
     _when(query, now, where)
     if query.ids:
         where.add(f"id IN ({_marks(query.ids)})", *query.ids)
@@ -171,6 +169,15 @@ def where_of(query: Query, now: datetime, *, few: bool = False, boxed: bool = Tr
             *(x1, x0, y1, y0, last, first),
         )
     return where
+
+
+def _of_layers(query: Query, few: bool, where: Where) -> None:  # noqa: FBT001
+    # The unary plus keeps the planner from walking a whole layer where a box or a place names a few rows.
+    plus = "+" if few else ""
+    if query.where is not None and len(query.layers) == 1:
+        where.add(f"{plus}layer = {literal(query.layers[0])}")  # a value that is bound does not meet a partial index
+    else:
+        where.add(f"{plus}layer IN ({_marks(query.layers)})", *query.layers)
 
 
 def _when(query: Query, now: datetime, where: Where) -> None:
@@ -220,8 +227,13 @@ def _made(form: Form[T], rows: list[sqlite3.Row]) -> tuple[T, ...]:
 
 
 def _after(query: Query, where: Where) -> None:
-    if query.cursor is not None:
-        where.add("(layer, id) > (?, ?)", *position(query.cursor))
+    if query.cursor is None:
+        return
+    layer, last = position(query.cursor)
+    if query.layers == (layer,):
+        where.add("id > ?", last)  # an index walks no pair
+    else:
+        where.add("(layer, id) > (?, ?)", layer, last)
 
 
 def _marks(values: Any) -> str:

@@ -19,6 +19,7 @@ from twin.declaration import Catalogue
 from twin.embedded import condition, series
 from twin.embedded.extent import completeness, extent
 from twin.embedded.gpkg import register_layers
+from twin.embedded.indexes import index_fields
 from twin.embedded.log import last_seq
 from twin.embedded.migrations import check_ours, migrate
 from twin.embedded.rows import (
@@ -362,6 +363,7 @@ def _open_for_writing(path: Path, catalogue: Catalogue) -> sqlite3.Connection:
         migrate(connection)
         connection.execute("BEGIN IMMEDIATE")
         register_layers(connection, catalogue.values())
+        index_fields(connection, catalogue.values())
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # GDAL reads the header from the file itself
     except sqlite3.Error as error:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from twin.declaration import Layer
-from twin.filter import queryables
+from twin.filter import indexed
 from twin.postgis.condition import value_of
 from twin.postgis.connection import Connection
 
@@ -31,10 +31,8 @@ def index_fields(connection: Connection, layers: Iterable[Layer]) -> None:
 
 def _wanted(layers: Iterable[Layer]) -> Iterator[tuple[str, str]]:
     """Yield name and statement of each index; both names are of letters, digits and underscores."""
-    for layer in layers:
-        for field in layer.fields:
-            if field.indexed and (named := queryables(layer).get(field.name)):
-                name = f"{_OURS}{layer.name}.{field.name}"[:63]
-                value = value_of(named, f"'{field.name}'")
-                believed = f"layer = '{layer.name}' AND superseded_at IS NULL"
-                yield name, f'CREATE INDEX "{name}" ON feature (({value})) WHERE {believed}'
+    for layer, named in indexed(layers):
+        name = f"{_OURS}{layer.name}.{named.name}"[:63]
+        value = value_of(named, f"'{named.name}'")
+        believed = f"layer = '{layer.name}' AND superseded_at IS NULL"
+        yield name, f'CREATE INDEX "{name}" ON feature (({value})) WHERE {believed}'
