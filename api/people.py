@@ -1,7 +1,7 @@
 """How many people: counted the way the population layer declares."""
 
 from api.view import View
-from twin.access import Group
+from twin.suppression import Group
 
 LAYER = "population"
 

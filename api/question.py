@@ -19,9 +19,10 @@ from api.parameters import area_of, on_earth
 from api.view import View
 from gis.crs import CRS84, box_in_crs84
 from gis.errors import BadInput, Forbidden
-from twin.access import GROUPINGS, Aggregation
+from twin.access import GROUPINGS
 from twin.filter import Condition, queryables
 from twin.query import Page, Query
+from twin.suppression import Aggregation
 from twin.walking import Start
 
 Form = Literal["geojson", "jsonfg", "csv", "geoparquet", "arrow"]

@@ -5,7 +5,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -25,10 +25,8 @@ from twin.filter import Compare, Condition, Every, Property, indexed, properties
 from twin.query import Page, Query, Row, Rows
 from twin.spacecode import building_of
 from twin.store import Columns, Completeness, Extent, Member, Store
+from twin.suppression import MIN_PERSONS, Aggregation, Counted, Group, aggregated, counted
 from twin.versions import dump
-
-MIN_PERSONS = 5
-"""Groups of fewer persons are not told apart from one another."""
 
 FARTHEST_M = 100_000.0
 _FIRST_RADIUS_M = 100.0
@@ -44,55 +42,6 @@ _NOWHERE = (math.nan, math.nan)
 Points = npt.NDArray[np.float64]
 
 GROUPINGS = ("community", "grid", "building", "unit", "storey", "h3")
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One group of an aggregation.
-
-    Attributes:
-        key: Code of the place, or H3 cell.
-        count: Number of records; ``None`` when suppressed.
-        value: Sum of the asked field; ``None`` when suppressed or not asked.
-        mean: Mean of the records that state the field.
-        low: Least value; of layers about persons never told, as it is one person's.
-        high: Greatest value; likewise.
-    """
-
-    key: str
-    count: int | None
-    value: float | None
-    mean: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregation:
-    """Groups by key, and how many of them were too small to tell."""
-
-    groups: tuple[Group, ...]
-    suppressed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many records, and the sum of the asked field; both ``None`` when suppressed."""
-
-    records: int | None
-    value: float | None
-
-    def as_json(self) -> dict[str, float | None]:
-        """Return plain JSON values."""
-        return {"records": self.records, "value": self.value}
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Counts by group and in all; a group can not be told from the total and the other groups."""
-
-    groups: Mapping[Any, Count]
-    total: Count
 
 
 class Access:
@@ -201,7 +150,7 @@ class Access:
         for key, value in zip(self._keys(records, by, resolution), _numbers(records, total), strict=True):
             if key is not None:
                 groups[key].append(value)
-        return _suppressed(groups, personal=layer.access == "aggregate", summed=total is not None)
+        return aggregated(groups, personal=layer.access == "aggregate", summed=total is not None)
 
     def total(self, query: Query, total: str) -> Group:
         """Return one group of everything that matches: how many records, and their sum; suppressed like any group."""
@@ -239,10 +188,7 @@ class Access:
             held = sums[group(place or "", storey)]
             held[0] += records
             held[1] += value
-        hidden = _hidden(sums) if layer.access == "aggregate" else set()
-        groups = {key: _count(held, suppressed=key in hidden) for key, held in sums.items()}
-        whole = [sum(held[0] for held in sums.values()), sum(held[1] for held in sums.values())]
-        return Counted(groups, _count(whole, suppressed=layer.access == "aggregate" and 0 < whole[1] < MIN_PERSONS))
+        return counted(sums, personal=layer.access == "aggregate")
 
     def columns(
         self,
@@ -404,37 +350,6 @@ def _unknown_field(layer: Layer, name: str, readable: Iterable[str]) -> BadInput
         f"Use one of: {', '.join(readable)}.",
         parameter="filter",
     )
-
-
-def _suppressed(groups: Mapping[str, Sequence[float | None]], *, personal: bool, summed: bool) -> Aggregation:
-    """Return the groups, each with the values of its records."""
-    told, small = [], 0
-    for key, held in sorted(groups.items()):
-        values = [value for value in held if value is not None]
-        if personal and (sum(values) if summed else len(held)) < MIN_PERSONS:
-            small += 1
-            told.append(Group(key, None, None))
-        else:
-            told.append(_group(key, len(held), values, personal=personal, summed=summed))
-    return Aggregation(tuple(told), small)
-
-
-def _group(key: str, count: int, values: Sequence[float], *, personal: bool, summed: bool) -> Group:
-    if not summed or not values:
-        return Group(key, count, 0.0 if summed else None)
-    low, high = (None, None) if personal else (min(values), max(values))
-    return Group(key, count, sum(values), sum(values) / len(values), low, high)
-
-
-def _hidden(sums: Mapping[Hashable, Sequence[float]]) -> set[Hashable]:
-    """Return the groups that must not be told."""
-    small = {key for key, (_, persons) in sums.items() if persons < MIN_PERSONS}
-    others = [(persons, str(key), key) for key, (_, persons) in sums.items() if key not in small]
-    return {*small, min(others)[2]} if len(small) == 1 and others else small
-
-
-def _count(held: Sequence[float], *, suppressed: bool) -> Count:
-    return Count(None, None) if suppressed else Count(int(held[0]), held[1])
 
 
 def _prefix(place: str | None, segments: int) -> str | None:

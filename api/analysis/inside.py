@@ -8,9 +8,9 @@ from typing import Any
 from shapely.geometry.base import BaseGeometry
 
 from api.view import View
-from twin.access import Count
 from twin.feature import Feature
 from twin.spacecode import building_of
+from twin.suppression import Count
 
 PEOPLE = "household"
 _PERSONS = "persons"

@@ -18,7 +18,8 @@ from api.ogc.documents import JSON_FG
 from api.parameters import box, fields, integers, numbers, pairs, position, words
 from api.question import FORMS, By, Form, Question, Sums, answer, asked, respond, summed
 from api.view import Present, Seen
-from twin.access import GROUPINGS, Aggregation
+from twin.access import GROUPINGS
+from twin.suppression import Aggregation
 
 router = APIRouter(tags=["query"])
 
