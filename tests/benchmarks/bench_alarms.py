@@ -22,19 +22,17 @@ from typing import Any
 
 import numpy as np
 import shapely
+from own_postgis import free_port, own_postgis
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from api.live import Live, LiveOptions, live_part  # noqa: E402
-from gis.errors import BadInput  # noqa: E402
-from layers.alarm.board import Wanted  # noqa: E402
-from layers.catalogue import load_catalogue  # noqa: E402
-from layers.device.types import load_device_types  # noqa: E402
-from twin.embedded import EmbeddedStore  # noqa: E402
-from twin.feature import Feature  # noqa: E402
-from twin.spacecode import SpaceCode  # noqa: E402
-from twin.store import Reading, Store  # noqa: E402
+from api.live import Live, LiveOptions, live_part
+from gis.errors import BadInput
+from layers.alarm.board import Wanted
+from layers.catalogue import load_catalogue
+from layers.device.types import load_device_types
+from twin.embedded import EmbeddedStore
+from twin.feature import Feature
+from twin.spacecode import SpaceCode
+from twin.store import Reading, Store
 
 OPEN = int(os.environ.get("LIFANG_BENCH_ALARMS", "50000"))
 DEVICES, PER_HOUSE, FEW, MOVED, ASKED = 2 * OPEN, 100, 500, 200, 300
@@ -236,29 +234,6 @@ def ask(connection: http.client.HTTPConnection, address: str) -> None:
         raise RuntimeError(body)
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def postgis() -> Iterator[str]:
-    """A private server with an empty twin."""
-    import psycopg
-    from conftest import _cluster, _programs
-
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="lifang-bench-pg-") as folder, _cluster(_programs(), Path(folder), port):
-        base = f"postgresql://administrator@/{{}}?host={folder}&port={port}"
-        with psycopg.connect(base.format("postgres"), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE twin")
-        with psycopg.connect(base.format("twin"), autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION postgis")
-        yield base.format("twin")
-
-
 def main() -> None:
     """Print the figures of both stores."""
     with tempfile.TemporaryDirectory() as folder:
@@ -266,15 +241,14 @@ def main() -> None:
         with closing(EmbeddedStore(path, load_catalogue())) as store:
             measure(store, "embedded")
         over_http(str(path))
-    try:
+    with own_postgis() as server:
+        if server is None:
+            return
         from twin.postgis import PostgisStore
-    except ImportError as error:
-        print(f"PostGIS: left out ({error})")
-        return
-    with postgis() as address:
-        with closing(PostgisStore(address, load_catalogue())) as store:
+
+        with closing(PostgisStore(server.address, load_catalogue())) as store:
             measure(store, "PostGIS (fsync off)")
-        over_http(address)
+        over_http(server.address)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from own_postgis import own_postgis
 
 from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore
@@ -214,23 +213,12 @@ def measure(store, label: str) -> None:
 
 
 def postgis() -> None:
-    try:
-        import psycopg
-        from conftest import _cluster, _programs
-
+    with own_postgis() as server:
+        if server is None:
+            return
         from twin.postgis import PostgisStore
-    except ImportError as error:
-        print(f"PostGIS: left out ({error})")
-        return
-    home = Path(tempfile.mkdtemp(prefix="lifang-bench-pg-"))
-    port = 54912
-    with _cluster(_programs(), home, port):
-        base = f"postgresql://administrator@/{{}}?host={home}&port={port}"
-        with psycopg.connect(base.format("postgres"), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE twin")
-        with psycopg.connect(base.format("twin"), autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION postgis")
-        with closing(PostgisStore(base.format("twin"), load_catalogue())) as store:
+
+        with closing(PostgisStore(server.address, load_catalogue())) as store:
             measure(store, "PostGIS, without HTTP (fsync off)")
 
 

@@ -24,8 +24,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import shapely
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from own_postgis import own_postgis
 
 from gis import beidou
 from layers.alarm.record import feature_of as alarm_record
@@ -337,26 +336,18 @@ def embedded() -> None:
 
 
 def postgis() -> None:
-    try:
+    with own_postgis() as server:
+        if server is None:
+            return
         import psycopg
-        from conftest import _cluster, _programs
 
         from twin.postgis import PostgisStore
-    except ImportError as error:
-        print(f"PostGIS: left out ({error})")
-        return
-    home, port = Path(tempfile.mkdtemp(prefix="lifang-bench-pg-")), 54914
-    with _cluster(_programs(), home, port):
-        base = f"postgresql://administrator@/{{}}?host={home}&port={port}"
-        with psycopg.connect(base.format("postgres"), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE twin")
-        with psycopg.connect(base.format("twin"), autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION postgis")
-        with closing(PostgisStore(base.format("twin"), load_catalogue())) as store:
+
+        with closing(PostgisStore(server.address, load_catalogue())) as store:
             fill(store)
-        with psycopg.connect(base.format("twin"), autocommit=True) as connection:
+        with psycopg.connect(server.address, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
-        measure("PostGIS (its own processes not counted)", base.format("twin"))
+        measure("PostGIS (its own processes not counted)", server.address)
 
 
 def main() -> None:

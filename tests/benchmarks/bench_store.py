@@ -22,8 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from own_postgis import own_postgis
 
 from layers.catalogue import load_catalogue
 from twin.access import Access
@@ -276,30 +275,21 @@ def embedded(folder: Path) -> None:
     store.close()
 
 
-def postgis(folder: Path) -> None:
-    try:
+def postgis() -> None:
+    with own_postgis() as server:
+        if server is None:
+            return
         import psycopg
-        from conftest import _cluster, _programs
 
         from twin.postgis import PostgisStore
-    except ImportError as error:
-        print(f"\nPostGIS: left out ({error})")
-        return
-    home = Path(tempfile.mkdtemp(prefix="lifang-bench-pg-"))
-    port = 54911
-    with _cluster(_programs(), home, port):
-        base = f"postgresql://administrator@/{{}}?host={home}&port={port}"
-        with psycopg.connect(base.format("postgres"), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE twin")
-        with psycopg.connect(base.format("twin"), autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION postgis")
-        PostgisStore(base.format("twin"), load_catalogue()).close()
+
+        PostgisStore(server.address, load_catalogue()).close()
         started = time.perf_counter()
-        with psycopg.connect(base.format("twin")) as connection:
+        with psycopg.connect(server.address) as connection:
             fill_postgis(connection)
         print(f"\nPostGIS: {PLACES} places filled in {time.perf_counter() - started:.0f} s")
-        store = PostgisStore(base.format("twin"), load_catalogue())
-        bare = BarePostgis(base.format("twin"))
+        store = PostgisStore(server.address, load_catalogue())
+        bare = BarePostgis(server.address)
         compare("PostGIS", store, bare)
         print(f"put: {put_rate(store):.0f} new places/s in one transaction, searchable and indexed")
         bare.connection.close()
@@ -309,7 +299,7 @@ def postgis(folder: Path) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         embedded(Path(folder))
-        postgis(Path(folder))
+    postgis()
     print(f"\nthis process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at its largest")
 
 

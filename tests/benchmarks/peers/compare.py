@@ -22,10 +22,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1]), str(HERE.parents[2])]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[2])]
 
 import city  # noqa: E402
-from conftest import _cluster, _programs  # noqa: E402
+from own_postgis import own_postgis  # noqa: E402
 from servers import PORTS, ROOT, Server, environment, running  # noqa: E402
 
 from gis.tilegrid import Tile, limits  # noqa: E402
@@ -141,22 +141,17 @@ def compare(kind: str, servers: list[Server], places: int, seconds: int) -> floa
 @contextmanager
 def database(places: int):
     """Run a private PostgreSQL with both tables filled; yield where it listens."""
-    with tempfile.TemporaryDirectory(prefix="lifang-peers-") as text:
-        import psycopg
+    import psycopg
 
-        home, port = Path(text), 54913
-        with _cluster(_programs(), home, port):
-            base = f"postgresql://administrator@/{{}}?host={home}&port={port}"
-            with psycopg.connect(base.format("postgres"), autocommit=True) as connection:
-                connection.execute("CREATE DATABASE twin")
-            with psycopg.connect(base.format("twin"), autocommit=True) as connection:
-                connection.execute("CREATE EXTENSION postgis")
-            PostgisStore(base.format("twin"), load_catalogue()).close()
-            started = time.perf_counter()
-            with psycopg.connect(base.format("twin")) as connection:
-                city.load(connection, places)
-            print(f"{places} polygons loaded twice in {time.perf_counter() - started:.0f} s", flush=True)
-            yield home, port
+    with own_postgis() as server:
+        if server is None:
+            raise SystemExit("nothing to compare without it")
+        PostgisStore(server.address, load_catalogue()).close()
+        started = time.perf_counter()
+        with psycopg.connect(server.address) as connection:
+            city.load(connection, places)
+        print(f"{places} polygons loaded twice in {time.perf_counter() - started:.0f} s", flush=True)
+        yield server.folder, server.port
 
 
 def main() -> None:
