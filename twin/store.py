@@ -295,7 +295,10 @@ class Transaction(Protocol):
         """Answer a query inside this transaction."""
 
     def identify(self, identifier: Identifier) -> None:
-        """Record another name of a place; the same name said again only updates its source and validity."""
+        """Record another name of a place; the same name said otherwise is a new version of it.
+
+        Said again alike it changes nothing; without ``valid_from`` it keeps the beginning that was known.
+        """
 
     def identify_all(self, identifiers: Sequence[Identifier]) -> None:
         """Record many, in order: the same as one after another, only faster."""
@@ -370,8 +373,10 @@ class Store(Protocol):
             tile: Which square.
         """
 
-    def identifiers(self, place: str) -> list[Identifier]:
-        """Return all names a place has or had, by scheme and value."""
+    def identifiers(
+        self, place: str, *, at: datetime | None = None, known_at: datetime | None = None
+    ) -> list[Identifier]:
+        """Return all names a place has or had, or those it bore ``at`` a moment, by scheme and value."""
 
     def lookup(
         self,
@@ -381,10 +386,7 @@ class Store(Protocol):
         at: datetime | None = None,
         known_at: datetime | None = None,
     ) -> list[str]:
-        """Return the places that bear this name, in any scheme or in one; now or ``at`` a moment.
-
-        Of a name said before ``known_at`` it is not kept when its end was learned: it ends when it did.
-        """
+        """Return the places that bear this name, in any scheme or in one; now or ``at`` a moment."""
 
     def descent(self, place: str) -> list[Descent]:
         """Return where a place came from and what it went over into, oldest first."""

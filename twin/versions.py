@@ -18,6 +18,7 @@ from gis.errors import Conflict
 from twin.characters import kept, kept_json
 from twin.declaration import Catalogue
 from twin.feature import Feature
+from twin.names import Names, reversal, take_back, together
 from twin.store import Identifier
 from twin.wording import Wording
 
@@ -100,11 +101,13 @@ class Versions(ABC):
     Args:
         catalogue: Tells which layers may be searched.
         now: The moment all versions of this transaction are recorded at.
+        names: The other names of places.
     """
 
-    def __init__(self, catalogue: Catalogue, now: datetime) -> None:
+    def __init__(self, catalogue: Catalogue, now: datetime, names: Names) -> None:
         self._wording = Wording(catalogue)
         self._now = now
+        self._names = names
         self._touched: set[str] = set()
 
     def put(self, feature: Feature) -> bool:
@@ -166,23 +169,21 @@ class Versions(ABC):
                 layer=later[0].layer,
                 id=later[0].id,
             )
+        names = reversal(self._names, moment)
         self._supersede([fid for fid, _ in brought])
         self._touched.update(version.layer for _, version in brought)
         self._add([Version(one, one.valid_from or moment, one.valid_to) for one in self._superseded(moment)])
+        take_back(self._names, names)
         self._forget(moment)
         return len(brought)
 
     def identify(self, identifier: Identifier) -> None:
-        """Record another name of a place; the same name said again only updates its source and validity."""
+        """Record another name of a place; the same name said otherwise is a new version of it."""
         self.identify_all([identifier])
 
     def identify_all(self, identifiers: Sequence[Identifier]) -> None:
         """Record many, in order: the same as one after another, only faster."""
-        said: dict[tuple[str, str, str], Identifier] = {}
-        for one in identifiers:
-            before = said.get((one.scheme, one.value, one.place))
-            said[one.scheme, one.value, one.place] = one if before is None else _said_again(before, one)
-        self._identify(list(said.values()))
+        self._names.say(together(map(_as_said, identifiers)))
 
     def _add(self, versions: Sequence[Version]) -> None:
         self._insert(versions)
@@ -204,10 +205,6 @@ class Versions(ABC):
         """Write versions as believed from now on, in order."""
 
     @abstractmethod
-    def _identify(self, identifiers: Sequence[Identifier]) -> None:
-        """Record other names of places, each once."""
-
-    @abstractmethod
     def _supersede(self, fids: Sequence[int]) -> None:
         """Believe versions until now and no longer."""
 
@@ -221,7 +218,7 @@ class Versions(ABC):
 
     @abstractmethod
     def _forget(self, moment: datetime) -> None:
-        """Remove the identifiers and descents recorded at this moment."""
+        """Remove the descents recorded at this moment."""
 
 
 def _runs(features: Sequence[Feature]) -> Iterator[list[Feature]]:
@@ -270,8 +267,16 @@ def _by_id(version: Version) -> tuple[str, str]:
     return version.feature.layer, version.feature.id
 
 
-def _said_again(before: Identifier, again: Identifier) -> Identifier:
-    return replace(again, community=before.community, valid_from=again.valid_from or before.valid_from)
+def _as_said(name: Identifier) -> Identifier:
+    """Return a name with its moments as stores keep them."""
+    since, until = name.valid_from, name.valid_to
+    if since is None and until is None:
+        return name
+    return replace(
+        name,
+        valid_from=None if since is None else to_milliseconds(since),
+        valid_to=None if until is None else to_milliseconds(until),
+    )
 
 
 def stated(feature: Feature) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyogrio
@@ -18,11 +19,11 @@ from gis.errors import Unavailable
 from layers.catalogue import load_catalogue
 from twin.access import Access
 from twin.declaration import Catalogue, FieldDeclaration
-from twin.embedded import EmbeddedStore
+from twin.embedded import EmbeddedStore, migrations
 from twin.feature import Feature
 from twin.query import Query
 from twin.series import Series
-from twin.store import NewEvent, Reading
+from twin.store import Identifier, NewEvent, Reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -187,9 +188,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from layers.catalogue import load_catalogue
-from twin.embedded import EmbeddedStore
+from twin.embedded import EmbeddedStore, migrations
 from twin.series import Series
-from twin.store import NewEvent, Reading
+from twin.store import Identifier, NewEvent, Reading
 store = EmbeddedStore(Path(sys.argv[1]), load_catalogue())
 for n in range(int(sys.argv[2]), 10**9):
     event = NewEvent(kind="x", community="c", subject="s", source="s", source_seq=str(n), occurred_at=datetime.now(UTC), body={})
@@ -255,6 +256,22 @@ def test_a_store_of_the_schema_before_keeps_its_readings_and_can_sum_them(path):
     later = Reading("c1", "D-1", "level", 2, NOON, "gw", "2")
     assert [one.seq for one in store.write(lambda tx: tx.observe([later])).result()] == [2]
     store.close()
+
+
+def test_a_store_of_the_schema_before_keeps_its_names_and_learns_their_ends(path, monkeypatch):
+    path.parent.mkdir()
+    name = Identifier(community="c1", place="B-0", scheme="building_no", value="1", source="a", valid_from=NOON)
+    at = "2026-11-21T12:00:00.000Z"
+    with closing(sqlite3.connect(path, isolation_level=None)) as old, monkeypatch.context() as before:
+        before.setattr(migrations, "_MIGRATIONS", migrations._MIGRATIONS[:3])
+        migrations.migrate(old)
+        old.execute("INSERT INTO identifier VALUES ('c1', 'building_no', '1', 'B-0', 'a', ?, NULL, ?)", (at, at))
+    hour = timedelta(hours=1)
+    with closing(EmbeddedStore(path, load_catalogue(), lambda: NOON + hour)) as store:
+        assert store.identifiers("B-0") == [name]
+        store.write(lambda tx: tx.identify(replace(name, valid_to=NOON + hour))).result()
+        assert (store.lookup("1"), store.lookup("1", known_at=NOON)) == ([], ["B-0"])
+        assert store.lookup("1", known_at=NOON - hour) == []
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,11 @@ from twin.feature import Feature
 from twin.filter import Compare, queryables
 from twin.query import Query
 from twin.series import Series
-from twin.store import NewEvent, Reading
+from twin.store import Identifier, NewEvent, Reading
 
 pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'lifang[postgis]')")
 
-from twin.postgis import PostgisStore
+from twin.postgis import PostgisStore, migrations
 from twin.postgis.condition import leaf
 from twin.postgis.select import _is_gathered, rows
 
@@ -158,6 +158,7 @@ def test_a_store_of_the_schema_before_keeps_its_readings_and_can_sum_them(databa
     with psycopg.connect(database) as old:
         old.execute("DROP INDEX event_subject; DROP TABLE rollup, projection, expired")
         old.execute("ALTER TABLE latest DROP COLUMN recorded_at; DELETE FROM lifang_migration WHERE number > 1")
+        old.execute("ALTER TABLE identifier DROP COLUMN superseded_at, ADD PRIMARY KEY (scheme, value, place)")
         old.execute(
             "INSERT INTO event VALUES (1, 'observation', 'c1', 'D-1', 'gw', '1', %s, %s, %s)", (NOON, NOON, body)
         )
@@ -168,6 +169,22 @@ def test_a_store_of_the_schema_before_keeps_its_readings_and_can_sum_them(databa
     assert store.heard() == {"D-1": NOON}
     later = Reading("c1", "D-1", "level", 2, NOON, "gw", "2")
     assert [one.seq for one in store.write(lambda tx: tx.observe([later])).result()] == [2]
+
+
+def test_a_store_of_the_schema_before_keeps_its_names_and_learns_their_ends(database, open_store, monkeypatch):
+    import psycopg
+
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "_MIGRATIONS", migrations._MIGRATIONS[:2])
+        open_store().close()
+    name = Identifier(community="c1", place="B-0", scheme="building_no", value="1", source="a", valid_from=NOON)
+    with psycopg.connect(database) as old:
+        old.execute("INSERT INTO identifier VALUES ('c1', 'building_no', '1', 'B-0', 'a', %s, NULL, %s)", (NOON, NOON))
+    store = open_store(clock=lambda: NOON + HOUR)
+    assert store.identifiers("B-0") == [name]
+    store.write(lambda tx: tx.identify(replace(name, valid_to=NOON + HOUR))).result()
+    assert (store.lookup("1"), store.lookup("1", known_at=NOON)) == ([], ["B-0"])
+    assert store.lookup("1", known_at=NOON - HOUR) == []
 
 
 def test_a_newer_schema_is_refused(database, open_store):
@@ -363,7 +380,7 @@ _WRITER = """
 import sys
 from datetime import UTC, datetime
 from layers.catalogue import load_catalogue
-from twin.postgis import PostgisStore
+from twin.postgis import PostgisStore, migrations
 from twin.store import NewEvent
 store = PostgisStore(sys.argv[1], load_catalogue())
 for n in range(10**9):

@@ -93,4 +93,24 @@ def _series(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-_MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema, _search_by_layer, _series)
+def _names(connection: sqlite3.Connection) -> None:
+    """Keep what was believed of a name before; its key is no longer one of the table, so the table is written anew."""
+    for statement in (
+        "ALTER TABLE identifier RENAME TO identifier_before",
+        """CREATE TABLE identifier (
+        community TEXT NOT NULL, scheme TEXT NOT NULL, value TEXT NOT NULL, place TEXT NOT NULL, source TEXT,
+        valid_from DATETIME, valid_to DATETIME, recorded_at DATETIME NOT NULL, superseded_at DATETIME)""",
+        # In the order of recording: the last row tells the newest moment.
+        """INSERT INTO identifier
+        SELECT community, scheme, value, place, source, valid_from, valid_to, recorded_at, NULL
+        FROM identifier_before ORDER BY recorded_at, scheme, value, place""",
+        "DROP TABLE identifier_before",
+        """CREATE UNIQUE INDEX identifier_believed ON identifier (scheme, value, place)
+        WHERE superseded_at IS NULL""",
+        "CREATE INDEX identifier_place ON identifier (place)",
+        "CREATE INDEX identifier_value ON identifier (value)",
+    ):
+        connection.execute(statement)
+
+
+_MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first_schema, _search_by_layer, _series, _names)

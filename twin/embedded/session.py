@@ -111,6 +111,7 @@ def _last_recorded(connection: sqlite3.Connection) -> datetime:
         for sql in (
             "SELECT recorded_at FROM feature ORDER BY fid DESC LIMIT 1",
             "SELECT recorded_at FROM event ORDER BY seq DESC LIMIT 1",
+            "SELECT coalesce(superseded_at, recorded_at) FROM identifier ORDER BY rowid DESC LIMIT 1",
         )
     ]
     return max((to_moment(row[0]) for row in newest if row is not None), default=datetime.min.replace(tzinfo=UTC))

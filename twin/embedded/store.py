@@ -22,6 +22,7 @@ from twin.embedded.gpkg import register_layers
 from twin.embedded.indexes import index_fields
 from twin.embedded.log import last_seq
 from twin.embedded.migrations import check_ours, migrate
+from twin.embedded.names import bearers, identifiers, lookup
 from twin.embedded.rows import (
     COLUMNS,
     FEATURES,
@@ -29,13 +30,12 @@ from twin.embedded.rows import (
     descent_of,
     event_of,
     feature_of,
-    identifier_of,
     to_moment,
     to_text,
 )
 from twin.embedded.select import columns, find, sums
 from twin.embedded.session import SqliteSession, translate
-from twin.embedded.text import SqliteIndex, bearers, lookup
+from twin.embedded.text import SqliteIndex
 from twin.embedded.tile import drawn
 from twin.feature import Feature
 from twin.past import PastIndex
@@ -118,10 +118,11 @@ class EmbeddedStore:
         """Return what stands now in a tile as a layer of a Mapbox vector tile."""
         return self._ask(drawn, layer, shown, tile, self._now())
 
-    def identifiers(self, place: str) -> list[Identifier]:
-        """Return all names a place has or had, by scheme and value."""
-        sql = "SELECT * FROM identifier WHERE place = ? ORDER BY scheme, value"
-        return [identifier_of(row) for row in self._rows(sql, place)]
+    def identifiers(
+        self, place: str, *, at: datetime | None = None, known_at: datetime | None = None
+    ) -> list[Identifier]:
+        """Return all names a place has or had, or those it bore ``at`` a moment, by scheme and value."""
+        return self._ask(identifiers, place, at, known_at)
 
     def lookup(
         self,

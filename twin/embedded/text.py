@@ -2,9 +2,8 @@
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
 
-from twin.embedded.rows import COLUMNS, feature_of, to_text
+from twin.embedded.rows import COLUMNS, feature_of
 from twin.feature import Feature
 from twin.search import Clause
 
@@ -35,48 +34,12 @@ class SqliteIndex:
         rows = self._connection.execute(
             f"SELECT value, {COLUMNS} FROM"  # noqa: S608
             " (SELECT DISTINCT value, place AS bearer FROM identifier"
-            "  WHERE value >= ? AND value < ? AND valid_to IS NULL ORDER BY value, place LIMIT ?)"
+            f"  WHERE value >= ? AND value < ? AND {_NOW} ORDER BY value, place LIMIT ?)"
             " CROSS JOIN feature ON id = bearer"  # in this order: each of a few bearers is looked up
             f" WHERE layer IN ({_marks(layers)}) AND {_NOW} ORDER BY value, id",
             (beginning, beginning + _LAST, limit, *layers),
         )
         return [(row["value"], feature_of(row)) for row in rows]
-
-
-def lookup(
-    connection: sqlite3.Connection, value: str, scheme: str | None, at: datetime | None, known_at: datetime | None
-) -> list[str]:
-    """Return the places that bear a name, in any scheme or in one; now or at a moment."""
-    borne, values = _borne(at, known_at)
-    sql = (
-        f"SELECT DISTINCT place FROM identifier WHERE value = ? AND (? IS NULL OR scheme = ?) AND {borne}"  # noqa: S608
-        " ORDER BY place"
-    )
-    return [row["place"] for row in connection.execute(sql, (value, scheme, scheme, *values))]
-
-
-def bearers(
-    connection: sqlite3.Connection, beginning: str, limit: int, *, at: datetime | None, known_at: datetime | None
-) -> list[tuple[str, str]]:
-    """Return identifiers that begin so, in order, with the keys of the places that bore them."""
-    borne, values = _borne(at, known_at)
-    sql = (
-        f"SELECT DISTINCT value, place FROM identifier WHERE value >= ? AND value < ? AND {borne}"  # noqa: S608
-        " ORDER BY value, place LIMIT ?"
-    )
-    return [tuple(row) for row in connection.execute(sql, (beginning, beginning + _LAST, *values, limit))]
-
-
-def _borne(at: datetime | None, known_at: datetime | None) -> tuple[str, list[str]]:
-    """Return the condition that a name is borne, and the values bound in it."""
-    condition, values = "valid_to IS NULL", []
-    if at is not None:
-        condition = "(valid_from IS NULL OR valid_from <= ?) AND (valid_to IS NULL OR valid_to > ?)"
-        values += [to_text(at)] * 2
-    if known_at is not None:
-        condition += " AND recorded_at <= ?"
-        values.append(to_text(known_at))
-    return condition, values
 
 
 def expression(clauses: Sequence[Clause], layers: Sequence[str]) -> str:

@@ -7,11 +7,12 @@ from datetime import datetime
 
 from twin.declaration import Catalogue
 from twin.embedded import log
+from twin.embedded.names import SqliteNames
 from twin.embedded.rows import COLUMNS, FEATURES, boxes_of, feature_of, maybe_text, rows_of, to_text
 from twin.embedded.select import find
 from twin.feature import Feature
 from twin.query import Page, Query
-from twin.store import Descent, Event, Identifier, NewEvent, Observed, Reading, Swept
+from twin.store import Descent, Event, NewEvent, Observed, Reading, Swept
 from twin.versions import Key, Version, Versions, dump, shapes_of
 
 _INSERT = f"INSERT INTO feature (fid, {COLUMNS}) VALUES (?, {', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608
@@ -35,7 +36,7 @@ class SqliteTransaction(Versions):
     """
 
     def __init__(self, connection: sqlite3.Connection, catalogue: Catalogue, now: datetime) -> None:
-        super().__init__(catalogue, now)
+        super().__init__(catalogue, now, SqliteNames(connection, now))
         self._connection = connection
 
     def append(self, event: NewEvent) -> Event | None:
@@ -79,7 +80,9 @@ class SqliteTransaction(Versions):
     def lookup(self, scheme: str, value: str) -> str | None:
         """Return the place that bears this name, ``None`` when nobody or more than one does."""
         rows = self._connection.execute(
-            "SELECT place FROM identifier WHERE scheme = ? AND value = ? AND valid_to IS NULL LIMIT 2", (scheme, value)
+            "SELECT place FROM identifier WHERE scheme = ? AND value = ? AND superseded_at IS NULL AND valid_to IS NULL"
+            " LIMIT 2",
+            (scheme, value),
         ).fetchall()
         return str(rows[0]["place"]) if len(rows) == 1 else None
 
@@ -122,27 +125,6 @@ class SqliteTransaction(Versions):
             ),
         )
 
-    def _identify(self, identifiers: Sequence[Identifier]) -> None:
-        now = to_text(self._now)
-        self._connection.executemany(
-            "INSERT INTO identifier VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE"
-            " SET source = excluded.source, valid_to = excluded.valid_to,"
-            " valid_from = coalesce(excluded.valid_from, valid_from)",
-            (
-                (
-                    one.community,
-                    one.scheme,
-                    one.value,
-                    one.place,
-                    one.source,
-                    maybe_text(one.valid_from),
-                    maybe_text(one.valid_to),
-                    now,
-                )
-                for one in identifiers
-            ),
-        )
-
     def _last_fid(self) -> int:
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'feature'").fetchone()
         return 0 if row is None else int(row[0])
@@ -158,8 +140,7 @@ class SqliteTransaction(Versions):
         return self._connection.execute(sql, (to_text(moment),)).fetchall()
 
     def _forget(self, moment: datetime) -> None:
-        for table in ("identifier", "descent"):
-            self._connection.execute(f"DELETE FROM {table} WHERE recorded_at = ?", (to_text(moment),))  # noqa: S608
+        self._connection.execute("DELETE FROM descent WHERE recorded_at = ?", (to_text(moment),))
 
 
 def _alike(keys: Sequence[Key]) -> dict[tuple[str, datetime | None], list[int]]:

@@ -79,4 +79,14 @@ def _series(connection: Connection) -> None:
     )
 
 
-_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first_schema, _series)
+def _names(connection: Connection) -> None:
+    """Keep what was believed of a name before."""
+    connection.execute(
+        """
+        ALTER TABLE identifier DROP CONSTRAINT identifier_pkey, ADD COLUMN superseded_at timestamptz(3);
+        CREATE UNIQUE INDEX identifier_believed ON identifier (scheme, value, place) WHERE superseded_at IS NULL;
+        """
+    )
+
+
+_MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first_schema, _series, _names)

@@ -27,10 +27,11 @@ from twin.postgis.extent import completeness, extent
 from twin.postgis.listener import Listener
 from twin.postgis.log import last_seq
 from twin.postgis.migrations import migrate
-from twin.postgis.rows import COLUMNS, FEATURES, ROWS, descent_of, event_of, feature_of, identifier_of
+from twin.postgis.names import bearers, identifiers, lookup
+from twin.postgis.rows import COLUMNS, FEATURES, ROWS, descent_of, event_of, feature_of
 from twin.postgis.select import find, is_one_statement, rows
 from twin.postgis.session import PostgisSession
-from twin.postgis.text import PostgisIndex, bearers, lookup
+from twin.postgis.text import PostgisIndex
 from twin.postgis.tile import drawn
 from twin.query import Page, Query, Rows
 from twin.search import best
@@ -115,10 +116,11 @@ class PostgisStore:
         """Return what stands now in a tile as a layer of a Mapbox vector tile."""
         return self._ask(drawn, layer, shown, tile, to_milliseconds(self._clock()))
 
-    def identifiers(self, place: str) -> list[Identifier]:
-        """Return all names a place has or had, by scheme and value."""
-        sql = "SELECT * FROM identifier WHERE place = %s ORDER BY scheme, value"
-        return [identifier_of(row) for row in self._rows(sql, place)]
+    def identifiers(
+        self, place: str, *, at: datetime | None = None, known_at: datetime | None = None
+    ) -> list[Identifier]:
+        """Return all names a place has or had, or those it bore ``at`` a moment, by scheme and value."""
+        return self._ask(identifiers, place, at, known_at)
 
     def lookup(
         self,

@@ -1,7 +1,6 @@
 """The text index of the PostGIS store."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from twin.feature import Feature
 from twin.postgis.connection import Connection
@@ -33,47 +32,11 @@ class PostgisIndex:
         sql = (
             f"SELECT value, {COLUMNS} FROM feature"  # noqa: S608
             " JOIN (SELECT DISTINCT value, place AS bearer FROM identifier"
-            "  WHERE value >= %s AND value < %s AND valid_to IS NULL ORDER BY value, place LIMIT %s) AS name"
+            f"  WHERE value >= %s AND value < %s AND {_NOW} ORDER BY value, place LIMIT %s) AS name"
             f" ON id = bearer WHERE layer = ANY(%s) AND {_NOW} ORDER BY value, id"
         )
         found = rows(self._connection, sql, beginning, beginning + _LAST, limit, list(layers))
         return [(row["value"], feature_of(row)) for row in found]
-
-
-def lookup(
-    connection: Connection, value: str, scheme: str | None, at: datetime | None, known_at: datetime | None
-) -> list[str]:
-    """Return the places that bear a name, in any scheme or in one; now or at a moment."""
-    borne, values = _borne(at, known_at)
-    sql = (
-        "SELECT DISTINCT place FROM identifier"  # noqa: S608
-        f" WHERE value = %s AND (%s::text IS NULL OR scheme = %s) AND {borne} ORDER BY place"
-    )
-    return [row["place"] for row in rows(connection, sql, value, scheme, scheme, *values)]
-
-
-def bearers(
-    connection: Connection, beginning: str, limit: int, *, at: datetime | None, known_at: datetime | None
-) -> list[tuple[str, str]]:
-    """Return identifiers that begin so, in order, with the keys of the places that bore them."""
-    borne, values = _borne(at, known_at)
-    sql = (
-        f"SELECT DISTINCT value, place FROM identifier WHERE value >= %s AND value < %s AND {borne}"  # noqa: S608
-        " ORDER BY value, place LIMIT %s"
-    )
-    return [(row["value"], row["place"]) for row in rows(connection, sql, beginning, beginning + _LAST, *values, limit)]
-
-
-def _borne(at: datetime | None, known_at: datetime | None) -> tuple[str, list[datetime]]:
-    """Return the condition that a name is borne, and the values bound in it."""
-    condition, values = "valid_to IS NULL", []
-    if at is not None:
-        condition = "(valid_from IS NULL OR valid_from <= %s) AND (valid_to IS NULL OR valid_to > %s)"
-        values += [at] * 2
-    if known_at is not None:
-        condition += " AND recorded_at <= %s"
-        values.append(known_at)
-    return condition, values
 
 
 def expression(clauses: Sequence[Clause]) -> str:

@@ -11,10 +11,11 @@ from twin.declaration import Catalogue
 from twin.feature import Feature
 from twin.postgis import log
 from twin.postgis.connection import Connection
-from twin.postgis.rows import COLUMNS, FEATURES, feature_of, maybe_milliseconds, vector
+from twin.postgis.names import PostgisNames
+from twin.postgis.rows import COLUMNS, FEATURES, feature_of, vector
 from twin.postgis.select import find, rows
 from twin.query import Page, Query
-from twin.store import Descent, Event, Identifier, NewEvent, Observed, Reading, Swept
+from twin.store import Descent, Event, NewEvent, Observed, Reading, Swept
 from twin.versions import Key, Version, Versions, shapes_of, stated, to_milliseconds
 
 _INSERT = (
@@ -39,14 +40,6 @@ _MINTED = (
     "SELECT DISTINCT id FROM unnest(%s::text[]) AS asked (prefix) JOIN feature"
     " ON layer IN ('building', 'unit', 'storey', 'space') AND id >= prefix AND id < prefix || chr(127) ORDER BY id"
 )
-_IDENTIFY = (
-    "INSERT INTO identifier SELECT community, scheme, value, place, source, valid_from, valid_to, %s"
-    " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])"
-    " AS said (community, scheme, value, place, source, valid_from, valid_to)"
-    " ON CONFLICT (scheme, value, place) DO UPDATE"
-    " SET source = excluded.source, valid_to = excluded.valid_to,"
-    " valid_from = coalesce(excluded.valid_from, identifier.valid_from)"
-)
 
 
 class PostgisTransaction(Versions):
@@ -62,7 +55,7 @@ class PostgisTransaction(Versions):
     """
 
     def __init__(self, connection: Connection, catalogue: Catalogue, now: datetime) -> None:
-        super().__init__(catalogue, now)
+        super().__init__(catalogue, now, PostgisNames(connection, now))
         self._connection = connection
         self.seq = 0
 
@@ -108,7 +101,10 @@ class PostgisTransaction(Versions):
 
     def lookup(self, scheme: str, value: str) -> str | None:
         """Return the place that bears this name, ``None`` when nobody or more than one does."""
-        sql = "SELECT place FROM identifier WHERE scheme = %s AND value = %s AND valid_to IS NULL LIMIT 2"
+        sql = (
+            "SELECT place FROM identifier WHERE scheme = %s AND value = %s AND superseded_at IS NULL"
+            " AND valid_to IS NULL LIMIT 2"
+        )
         found = rows(self._connection, sql, scheme, value)
         return str(found[0]["place"]) if len(found) == 1 else None
 
@@ -155,22 +151,6 @@ class PostgisTransaction(Versions):
         words = self._words(version)
         return None if words is None else vector(words)
 
-    def _identify(self, identifiers: Sequence[Identifier]) -> None:
-        given = [
-            (
-                one.community,
-                one.scheme,
-                one.value,
-                one.place,
-                one.source,
-                maybe_milliseconds(one.valid_from),
-                maybe_milliseconds(one.valid_to),
-            )
-            for one in identifiers
-        ]
-        if given:
-            self._change(_IDENTIFY, self._now, *(list(column) for column in zip(*given, strict=True)))
-
     def _recorded(self, moment: datetime) -> list[tuple[int, Feature]]:
         return [(row["fid"], feature_of(row)) for row in self._versions("recorded_at = %s", moment)]
 
@@ -183,5 +163,4 @@ class PostgisTransaction(Versions):
         return rows(self._connection, sql, *values)
 
     def _forget(self, moment: datetime) -> None:
-        self._change("DELETE FROM identifier WHERE recorded_at = %s", moment)
         self._change("DELETE FROM descent WHERE recorded_at = %s", moment)
