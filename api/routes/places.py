@@ -287,7 +287,9 @@ PARTS: Mapping[str, Callable[[View, Feature], Any]] = {
     "geometry": lambda _, found: _geometry(found),
     "ancestors": lambda seen, found: [_short(above) for above in _ancestors(seen, found)],
     "children": lambda seen, found: [_short(below) for below in _children(seen, found)] if _coded(found) else [],
-    "identifiers": lambda seen, found: [_identifier(name) for name in seen.here.store.identifiers(found.id)],
+    "identifiers": lambda seen, found: [
+        _identifier(name) for name in seen.here.store.identifiers(found.id, at=seen.at, known_at=seen.known_at)
+    ],
     "descent": lambda seen, found: [
         {**asdict(one), "at": one.at.isoformat()} for one in seen.here.store.descent(found.id)
     ],

@@ -128,6 +128,21 @@ def test_a_renamed_and_an_ended_place_are_found_as_they_were(serving_on_both):
     assert (place.json()["code"], get(service, "/v1/places/AH-01").json()["code"]) == (KEY, "place.unknown")
 
 
+def test_a_place_lists_its_other_names_as_they_were_known_and_those_of_a_moment(serving_on_both):
+    service, then, learned = serving_on_both
+
+    def names(**when):
+        listed = get(service, f"/v1/places/{KEY}", include="identifiers", **when).json()["identifiers"]
+        return [(one["value"], one["valid_to"]) for one in listed]
+
+    ended = [("AH-01", "2024-01-01T00:00:00+00:00")]
+    assert names() == names(at=then) == ended
+    assert names(at=learned) == []
+    assert names(known_at=learned) == names(at=learned, known_at=learned) == [("AH-01", None)]
+    before = get(service, "/v1/places/AH-01", at=learned, known_at=learned)
+    assert before.json()["code"] == KEY
+
+
 def test_a_place_shows_its_address_and_its_divisions(filled):
     place = get(filled, f"/v1/places/{ROOM}").json()
     assert place["address"] == ADDRESS
