@@ -60,6 +60,7 @@ from api.routes import (
     ways,
 )
 from api.shared_jobs import SharedJobs
+from api.shortcut import Shortcut
 from api.sources.mqtt import MqttOptions, mqtt_part
 from api.sta import create as sta_create
 from api.sta import read as sta_read
@@ -160,6 +161,7 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         docs_url="/docs",
         redoc_url=None,
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics and the log tell of requests
         generate_unique_id_function=operation_name,
         dependencies=[Depends(OnlyKnown())],
     )
@@ -231,5 +233,6 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         return RedirectResponse("cockpit")
 
     panel_app.mount(app, public_origin=public_origin, secret_key=entrance.applications.cockpit_key())
+    app.add_middleware(Shortcut, routes=item_routes.ROUTES, worth_zipping=panel_app.WORTH_ZIPPING)
     app.add_middleware(Gateway, gate=entrance.gate, traffic=entrance.traffic)
     return app

@@ -24,7 +24,7 @@ from dashboard.deck_assets import deck_script
 _HERE = Path(__file__).parent
 _TITLE = "里坊 Lifang"
 _CALLBACK_THREADS = 4  # a slow Python callback must not hold up the live feed of everybody else
-_WORTH_ZIPPING = 1000  # bytes
+WORTH_ZIPPING = 1000  # bytes
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 _POLICY = (
@@ -74,7 +74,7 @@ def mount(app: FastAPI, *, public_origin: str, secret_key: bytes | None = None) 
     folder = AssetFolder({**folder_contents(_HERE / "static"), "deck.gl.js": deck_script().content})
     _add_files(app, folder)
     app.add_route("/map", _map_page(folder.version))
-    app.add_middleware(GZipMiddleware, minimum_size=_WORTH_ZIPPING, compresslevel=5)  # event streams pass untouched
+    app.add_middleware(GZipMiddleware, minimum_size=WORTH_ZIPPING, compresslevel=5)  # event streams pass untouched
     pn.config.nthreads = _CALLBACK_THREADS  # type: ignore[misc]  # has a setter that type checkers do not see
     add_applications(
         {"/cockpit": lambda: _page(folder.version)},

@@ -74,7 +74,14 @@ class Access:
             NotFound, Forbidden, BadInput: as :meth:`find`.
         """
         self._check(query)
-        found = self._store.rows(self._asked(query))
+        return self._masked_rows(query, self._store.rows(self._asked(query)))
+
+    async def rows_async(self, query: Query) -> Rows:
+        """Answer as :meth:`rows`, for whoever asks on an event loop."""
+        self._check(query)
+        return self._masked_rows(query, await self._store.rows_async(self._asked(query)))
+
+    def _masked_rows(self, query: Query, found: Rows) -> Rows:
         shown = {name: _shown(self._catalogue[name]) for name in query.layers}
         if all(names is None for names in shown.values()):
             return found

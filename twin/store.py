@@ -338,6 +338,9 @@ class Store(Protocol):
     def rows(self, query: Query) -> Rows:
         """Answer a query with the same things as :meth:`find`, undecoded."""
 
+    async def rows_async(self, query: Query) -> Rows:
+        """Answer as :meth:`rows`, for whoever asks on an event loop."""
+
     def columns(
         self,
         query: Query,

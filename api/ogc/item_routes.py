@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 from urllib.parse import quote, urlencode
 
+import shapely
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,24 +21,34 @@ from api.ogc.editing import tag_of
 from api.ogc.question import ITEMS, crs, given, hits, items_query, offered_to
 from api.ogc.sorting import find_sorted, orders
 from api.state import Services
+from gis.crs import CRS84, offered
 from gis.errors import NotFound
 from twin.declaration import Layer
 from twin.feature import Feature
 from twin.filter import queryables
-from twin.query import Page, Query
+from twin.query import Page, Query, Rows
 
 T = TypeVar("T")
 
 
 async def items(request: Request) -> Response:
     """Return a page of features."""
-    return await asyncio.to_thread(_items, _here(request), request, request.path_params["collection"])
+    here, name = _here(request), request.path_params["collection"]
+    layer = layer_named(here, name)
+    texts = given(request, (*ITEMS, *queryables(layer)))
+    if _is_short(request, texts):
+        return await _short_page(here, request, layer, texts)
+    return await asyncio.to_thread(_items, here, request, layer, texts)
 
 
 async def item(request: Request) -> Response:
     """Return one feature as it is now; its ETag names the version."""
-    named = request.path_params
-    return await asyncio.to_thread(_item, _here(request), request, named["collection"], named["feature_id"])
+    here, named = _here(request), request.path_params
+    layer = layer_named(here, named["collection"])
+    texts = given(request, ("f", "crs"))
+    if _is_short(request, texts):
+        return await _short_item(here, request, layer, named["feature_id"])
+    return await asyncio.to_thread(_item, here, request, layer, texts, named["feature_id"])
 
 
 _PATH = f"{PREFIX}/collections/{{collection}}/items"
@@ -48,24 +59,73 @@ def _here(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
 
-def _items(here: Services, request: Request, collection: str) -> Response:
-    layer = layer_named(here, collection)
-    texts = given(request, (*ITEMS, *queryables(layer)))
+_LONG = frozenset({"sortby", "filter", "crs", "bbox-crs", "filter-crs"})
+"""What may take long before the store is asked, or asks more than once; that is no work for the event loop."""
+_SHORT = 200
+"""So many features are written on the event loop, if they have no more points than are written in some milliseconds."""
+_MANY_POINTS = 20_000
+
+
+def _is_short(request: Request, texts: dict[str, str]) -> bool:
+    """Tell whether a request is for GeoJSON and soon understood, so that no thread is needed for it."""
+    return _LONG.isdisjoint(texts) and feature_form(request, texts) == "json"
+
+
+async def _short_page(here: Services, request: Request, layer: Layer, texts: dict[str, str]) -> Response:
+    question = items_query(layer, texts, offered(None))
+    if (question.limit or 0) > _SHORT:
+        return await asyncio.to_thread(_items, here, request, layer, texts)
+    found = await here.access.rows_async(question)
+    if sum(shapely.get_num_coordinates([row.geometry for row in found.rows]).tolist()) > _MANY_POINTS:
+        return await asyncio.to_thread(_rows_answer, here, request, layer, texts, question, found)
+    return _rows_answer(here, request, layer, texts, question, found)
+
+
+def _rows_answer(
+    here: Services, request: Request, layer: Layer, texts: dict[str, str], question: Query, found: Rows
+) -> Response:
+    page = _Found(encoding.geojson_rows(found.rows, CRS84), found.matched, found.next)
+    return _page_answer(here, request, layer, texts, question, page)
+
+
+async def _short_item(here: Services, request: Request, layer: Layer, feature_id: str) -> Response:
+    found = await here.access.rows_async(_by_id(layer, feature_id))
+    return _row_answer(request, layer, feature_id, found, CRS84)
+
+
+def _items(here: Services, request: Request, layer: Layer, texts: dict[str, str]) -> Response:
     form = feature_form(request, texts)
     names = offered_to(texts, lambda: here.extents.of(layer.name).bounds)
     shown = crs(texts, "crs", names)
     question = items_query(layer, texts, names)
-    own = f"{base(request)}/collections/{layer.name}/items"
     if form == "html":
         page = _page(here, layer, question, texts)
+        own = _own(request, layer)
         return _items_page(request, layer, page, own, _page_links(layer, page.next, own, texts, form))
     found = _found(here, layer, question, texts, form, shown)
+    return _page_answer(here, request, layer, texts, question, found, form, shown)
+
+
+def _own(request: Request, layer: Layer) -> str:
+    return f"{base(request)}/collections/{layer.name}/items"
+
+
+def _page_answer(
+    here: Services,
+    request: Request,
+    layer: Layer,
+    texts: dict[str, str],
+    question: Query,
+    found: "_Found",
+    form: str = "json",
+    shown: str = CRS84,
+) -> Response:
     features = [] if question.counted else found.features
     document = {
         "type": "FeatureCollection",
         **({"conformsTo": documents.FG_CLASSES} if form == "jsonfg" else {}),
         "features": features,
-        "links": _page_links(layer, found.next, own, texts, form),
+        "links": _page_links(layer, found.next, _own(request, layer), texts, form),
         "timeStamp": documents.moment_text(here.clock()),
         **_counts(question, found),
         "numberReturned": len(features),
@@ -95,27 +155,38 @@ def _page(here: Services, layer: Layer, question: Query, texts: Mapping[str, str
     return here.access.find(question)
 
 
-def _item(here: Services, request: Request, collection: str, feature_id: str) -> Response:
-    layer = layer_named(here, collection)
-    texts = given(request, ("f", "crs"))
+def _by_id(layer: Layer, feature_id: str) -> Query:
+    return Query(layers=(layer.name,), ids=(feature_id,), limit=1, counted=False)
+
+
+def _item(here: Services, request: Request, layer: Layer, texts: dict[str, str], feature_id: str) -> Response:
     form = feature_form(request, texts)
     shown = crs(texts, "crs", offered_to(texts, lambda: here.extents.of(layer.name).bounds))
-    question = Query(layers=(layer.name,), ids=(feature_id,), limit=1, counted=False)
-    own = f"{base(request)}/collections/{layer.name}"
-    links = [
-        *documents.feature_links(f"{own}/items/{quote(feature_id, safe='')}", form),
-        documents.link(own, "collection", documents.JSON, documents.title(layer)),
-    ]
+    question = _by_id(layer, feature_id)
     if form == "json":
-        row = _only(here.access.rows(question).rows, layer, feature_id)
-        return _answer(encoding.geojson_item(row, shown, links), form, shown, ETag=tag_of(row))
+        return _row_answer(request, layer, feature_id, here.access.rows(question), shown)
     feature = _only(here.access.find(question).features, layer, feature_id)
+    links = _item_links(request, layer, feature_id, form)
     if form == "html":
         parts = pages.sketch([feature]), pages.table(geojson.properties_of(feature)), pages.links({"links": links})
         return page_answer(feature.name or feature_id, feature_id, crumbs(request, 5, layer), *parts)
     (document,) = encoding.json_fg([feature], shown)
     document |= {"conformsTo": documents.FG_CLASSES, "links": links}
     return _answer(encoding.dump(document), form, shown, ETag=tag_of(feature))
+
+
+def _row_answer(request: Request, layer: Layer, feature_id: str, found: Rows, shown: str) -> Response:
+    row = _only(found.rows, layer, feature_id)
+    links = _item_links(request, layer, feature_id, "json")
+    return _answer(encoding.geojson_item(row, shown, links), "json", shown, ETag=tag_of(row))
+
+
+def _item_links(request: Request, layer: Layer, feature_id: str, form: str) -> list[Document]:
+    own = f"{base(request)}/collections/{layer.name}"
+    return [
+        *documents.feature_links(f"{own}/items/{quote(feature_id, safe='')}", form),
+        documents.link(own, "collection", documents.JSON, documents.title(layer)),
+    ]
 
 
 def _only(found: Sequence[T], layer: Layer, feature_id: str) -> T:

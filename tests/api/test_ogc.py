@@ -317,6 +317,44 @@ def test_a_feature_says_the_same_in_geojson_sorted_geojson_and_json_fg(ogc):
     assert (text.count('"layer":'), text.count("1180591620717411303424")) == (2, 1)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "building/items?limit=7",
+        "building/items?limit=1",
+        "building/items/B-005",
+        "building/items/B-005?f=html",
+        "building/items/nothing",
+        "building/items/%ED%A0%80",
+        "building/items?name=%ED%A0%80",
+        "building/items?limit=0",
+        "household/items/H-1",
+        "nothing/items",
+    ],
+)
+def test_an_answer_says_the_same_whether_it_is_compressed_or_not(ogc, method, path):
+    told = []
+    for encoding in ("gzip", "identity"):
+        url = f"{ogc.url}/ogc/collections/{path}"
+        answer = ogc.client.request(method, url, headers={"Accept-Encoding": encoding})
+        apart = {"content-length", "content-encoding", "date", "x-request-id"}
+        headers = {name: value for name, value in answer.headers.items() if name not in apart}
+        told.append((answer.status_code, headers, re.sub(r'"timeStamp":"[^"]*"', "", answer.text)))
+    assert told[0] == told[1]
+
+
+def test_items_are_counted_by_their_route(ogc):
+    def counted():
+        kind = r'requests_total\{[^}]*route="/ogc/collections/\{collection\}/items/\{feature_id\}"[^}]*status="200"[^}]*\} (\S+)'
+        return sum(float(number) for number in re.findall(kind, ogc.client.get("/metrics").text))
+
+    before = counted()
+    for encoding in ("gzip", "identity"):
+        ogc.client.get(f"{ogc.url}/ogc/collections/building/items/B-005", headers={"Accept-Encoding": encoding})
+    assert counted() == before + 2
+
+
 def test_secrets_do_not_leave(ogc):
     for path in ("items", "items/D-1", "queryables", "schema", "items?f=html", "items/D-1?f=html"):
         text = ogc.client.get(f"/ogc/collections/device/{path}").text

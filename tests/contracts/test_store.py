@@ -1,5 +1,6 @@
 """What every store promises, tried on each of them."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -244,6 +245,7 @@ def test_rows_are_the_features_undecoded(store, asked):
     query = Query(layers=("building",), **asked)
     page, kept = store.find(query), store.rows(query)
     assert (kept.matched, kept.next) == (page.matched, page.next)
+    assert asyncio.run(store.rows_async(query)) == kept
     assert len(kept.rows) == len(page.features) > 0
     for row, feature in zip(kept.rows, page.features, strict=True):
         read = row._asdict() | {"attributes": json.loads(row.attributes)}

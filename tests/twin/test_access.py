@@ -1,5 +1,6 @@
 """What may be read, and what only as sums."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -90,6 +91,8 @@ def test_single_records_about_persons_are_refused(access):
         access.find(Query(layers=("building", "household")))
     with pytest.raises(Forbidden, match=r"layer\.aggregate_only"):
         access.rows(Query(layers=("building", "household")))
+    with pytest.raises(Forbidden, match=r"layer\.aggregate_only"):
+        asyncio.run(access.rows_async(Query(layers=("building", "household"))))
 
 
 def test_personal_fields_and_undeclared_ones_beside_them_do_not_leave(access):
@@ -97,6 +100,8 @@ def test_personal_fields_and_undeclared_ones_beside_them_do_not_leave(access):
     assert told == [{"role": "网格员"}, {"role": LONG}, {"role": 0.1}]
     rows = [row.attributes for row in access.rows(Query(layers=("staff",))).rows]
     assert rows == ['{"role":"网格员"}', f'{{"role":{LONG}}}', '{"role":0.1}']
+    found = asyncio.run(access.rows_async(Query(layers=("staff",)))).rows
+    assert [row.attributes for row in found] == rows
 
 
 def test_a_personal_field_cannot_be_guessed_by_filtering_on_it(access):

@@ -28,7 +28,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'li
 
 from twin.postgis import PostgisStore, migrations
 from twin.postgis.condition import leaf
-from twin.postgis.select import _is_gathered, rows
+from twin.postgis.select import _is_gathered, rows, run
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -623,7 +623,7 @@ def test_pages_of_a_wide_box_are_the_same_whether_they_are_gathered_or_walked(op
     store._session.connection.execute("ANALYZE feature")
     for east, gathered in ((120.012, True), (121, False)):
         query = Query(layers=("building",), bbox=(120, 29, east, 31), limit=20, counted=False)
-        assert store._ask(_is_gathered, query, 20) is gathered
+        assert store._ask(run, _is_gathered(query, 20)) is gathered
         whole, seen, cursor = store.find(replace(query, limit=None)).features, [], None
         while not seen or cursor:
             page = store.find(replace(query, cursor=cursor))

@@ -17,6 +17,7 @@ Connection = psycopg.Connection[DictRow]
 OPTIONS: dict[str, Any] = {"autocommit": True, "row_factory": dict_row}
 
 _LOG = logging.getLogger(__name__)
+PATIENCE_S = 5.0  # how long a reader waits for a connection
 _CANCEL_S = 5.0  # how long the server may take to hear of it
 _SETUP = """
 SET TIME ZONE 'UTC';

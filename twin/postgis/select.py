@@ -3,9 +3,10 @@
 PostGIS would measure ``<->`` on longitude and latitude in degrees; metres are measured in a local frame instead.
 """
 
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,23 @@ _LATER = (
 
 PRESENT = "greatest(%s, (SELECT recorded_at FROM clock))"
 """The present: our clock, or that of whoever wrote last where it runs ahead."""
+
+
+class Statement(NamedTuple):
+    """What the server is asked.
+
+    Attributes:
+        prepare: Let the plan be made once for all; ``None``: for the values at hand.
+    """
+
+    sql: str
+    values: Sequence[Any]
+    prepare: bool | None = None
+
+
+Rows = list[tuple[Any, ...]]
+Steps = Generator[Statement, Rows, T]
+"""How an answer comes about, whoever asks the server: yields statements, is sent their rows, returns the answer."""
 
 
 @dataclass(slots=True)
@@ -68,7 +86,7 @@ def tuples(connection: Connection, sql: str, *values: Any, prepare: bool | None 
 
 def is_one_statement(query: Query) -> bool:
     """Tell whether one statement answers the query, so that it is one snapshot without a transaction."""
-    return query.limit is None or (not query.counted and query.near is None)
+    return query.limit is None or is_page(query)
 
 
 def find(connection: Connection, query: Query, now: datetime, form: Form[T]) -> Found[T]:
@@ -76,13 +94,13 @@ def find(connection: Connection, query: Query, now: datetime, form: Form[T]) -> 
 
     The present is the later of ``now`` and the last recorded moment of any process, whose clock may run ahead of ours.
     """
-    where = where_of(query, now)
-    if not query.counted and query.limit is not None and query.near is None:
-        page = _first(connection, query, where, form, 1)
+    if is_page(query):
+        page = run(connection, first(query, now, form))
         if page is None:
             with connection.transaction():
-                page = _first(connection, query, where, form, None)
+                page = run(connection, first(query, now, form, None))
         return page or Found((), 0, None)
+    where = where_of(query, now)
     if is_spatial(query):
         return _find_exact(connection, query, where, form)
     matched = None
@@ -92,30 +110,41 @@ def find(connection: Connection, query: Query, now: datetime, form: Form[T]) -> 
     if query.cursor is not None:
         where.add("(layer, id) > (%s, %s)", *position(query.cursor))
     most = None if query.limit is None else query.limit + 1
-    found = _candidates(connection, where, form, None, most)
+    found = run(connection, _candidates(where, form, None, most))
     page_of, more = found[: query.limit], query.limit is not None and len(found) > query.limit
     return Found(
         _made(form, page_of), len(found) if matched is None else matched, _behind(page_of[-1]) if more else None
     )
 
 
-def _first(
-    connection: Connection, query: Query, where: Where, form: Form[T], statements: int | None
-) -> Found[T] | None:
+def run(connection: Connection, steps: Steps[T]) -> T:
+    """Return what steps come to on one connection."""
+    try:
+        statement = next(steps)
+        while True:
+            statement = steps.send(tuples(connection, statement.sql, *statement.values, prepare=statement.prepare))
+    except StopIteration as done:
+        return cast("T", done.value)
+
+
+def is_page(query: Query) -> bool:
+    """Tell whether a query asks for a page in the order of ids, and not how many there are in all."""
+    return not query.counted and query.limit is not None and query.near is None
+
+
+def first(query: Query, now: datetime, form: Form[T], statements: int | None = 1) -> Steps[Found[T] | None]:
     """Read candidates in the order of pages until the page is full; ``None`` when that takes more statements."""
-    limit = query.limit or 0
+    where, limit = where_of(query, now), query.limit or 0
     after = None if query.cursor is None else position(query.cursor)
-    found: list[tuple[Any, ...]] = []
+    found: Rows = []
     shapes: list[Any] = []
     more, asked = True, 0
-    gathered = _is_gathered(connection, query, limit)
+    gathered = yield from _is_gathered(query, limit)
     while more and len(found) <= limit:
         if asked == statements:
             return None
         asked += 1
-        rows = _candidates(
-            connection, where, form, after, limit + _SPARE, prepare=_is_by_name(query), gathered=gathered
-        )
+        rows = yield from _candidates(where, form, after, limit + _SPARE, prepare=_is_by_name(query), gathered=gathered)
         geometries = shapely.from_wkb([row[-1] for row in rows])
         meeting = accepted(query, geometries)
         found += [rows[number] for number in meeting]
@@ -144,7 +173,7 @@ _DEARER = 3
 """So much longer a row takes that is looked at in the order of ids, which is no order in space."""
 
 
-def _is_gathered(connection: Connection, query: Query, limit: int) -> bool:
+def _is_gathered(query: Query, limit: int) -> Steps[bool]:
     """Tell whether all that a box holds is found and sorted sooner than a page is full when walking by id.
 
     The planner thinks that what lies side by side is stored far apart, and walks too soon.
@@ -153,13 +182,13 @@ def _is_gathered(connection: Connection, query: Query, limit: int) -> bool:
     if around is None or max(around[2] - around[0], around[3] - around[1]) < _WIDE_DEG:
         return False
     box = "EXPLAIN (FORMAT JSON) SELECT FROM feature WHERE geom && ST_MakeEnvelope(%s, %s, %s, %s, 4326)"
-    held = rows(connection, box, *(float(side) for side in around))[0]["QUERY PLAN"][0]["Plan"]["Plan Rows"]
-    everything = rows(connection, "SELECT reltuples FROM pg_class WHERE oid = 'feature'::regclass")[0]["reltuples"]
+    ((plan,),) = yield Statement(box, [float(side) for side in around])
+    held = plan[0]["Plan"]["Plan Rows"]
+    ((everything,),) = yield Statement("SELECT reltuples FROM pg_class WHERE oid = 'feature'::regclass", ())
     return bool(held * held < _DEARER * limit * everything)
 
 
 def _candidates(
-    connection: Connection,
     where: Where,
     form: Form[T],
     after: tuple[str, str] | None,
@@ -167,7 +196,7 @@ def _candidates(
     *,
     prepare: bool | None = None,
     gathered: bool = False,
-) -> list[tuple[Any, ...]]:
+) -> Steps[Rows]:
     behind = "" if after is None else "AND (layer, id) > (%s, %s)"
     columns, chosen = f"fid, {form.columns}", f"{where.sql} {behind}"
     sql = f"SELECT {columns} FROM feature WHERE {chosen} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
@@ -175,7 +204,7 @@ def _candidates(
         held = f"SELECT layer, id, fid FROM feature WHERE {chosen} OFFSET 0"  # noqa: S608
         first = f"SELECT fid FROM ({held}) AS held ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
         sql = f"SELECT {columns} FROM feature WHERE fid = ANY(ARRAY({first})) ORDER BY layer, id, fid"  # noqa: S608
-    return tuples(connection, sql, *where.values, *(after or ()), most, prepare=prepare)
+    return (yield Statement(sql, (*where.values, *(after or ()), most), prepare))
 
 
 def _behind(row: tuple[Any, ...]) -> str:
@@ -183,7 +212,7 @@ def _behind(row: tuple[Any, ...]) -> str:
     return cursor_of(row[1], row[2])
 
 
-def _made(form: Form[T], found: list[tuple[Any, ...]]) -> tuple[T, ...]:
+def _made(form: Form[T], found: Rows) -> tuple[T, ...]:
     return form.made(found, shapely.from_wkb([row[-1] for row in found]))
 
 
@@ -254,7 +283,7 @@ def _believed(table: str, known_at: datetime | None) -> tuple[str, list[datetime
 def _find_exact(connection: Connection, query: Query, where: Where, form: Form[T]) -> Found[T]:
     """Judge every candidate by its geometry; read the whole rows at once only when all of them are wanted."""
     if query.limit is None:
-        found = _candidates(connection, where, form, None, None)
+        found = run(connection, _candidates(where, form, None, None))
     else:
         sql = f"SELECT fid, layer, id, ST_AsBinary(geom) FROM feature WHERE {where.sql} ORDER BY layer, id, fid"  # noqa: S608
         found = tuples(connection, sql, *where.values)

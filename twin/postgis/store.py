@@ -1,5 +1,6 @@
 """The PostGIS store: a pool of readers, one writer a process, one database for all processes."""
 
+import asyncio
 import select
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,14 +23,15 @@ from twin.feature import Feature
 from twin.past import PastIndex
 from twin.postgis import series
 from twin.postgis.columns import columns, sums
-from twin.postgis.connection import OPTIONS, Connection, cancel, parameters, prepare, translate
+from twin.postgis.connection import OPTIONS, PATIENCE_S, Connection, cancel, connect, parameters, prepare, translate
 from twin.postgis.extent import completeness, extent
 from twin.postgis.listener import Listener
 from twin.postgis.log import last_seq
 from twin.postgis.migrations import migrate
 from twin.postgis.names import bearers, identifiers, lookup
+from twin.postgis.prompt import Prompt
 from twin.postgis.rows import COLUMNS, FEATURES, ROWS, descent_of, event_of, feature_of
-from twin.postgis.select import find, is_one_statement, rows
+from twin.postgis.select import find, first, is_one_statement, is_page, rows
 from twin.postgis.session import PostgisSession
 from twin.postgis.text import PostgisIndex
 from twin.postgis.tile import drawn
@@ -44,9 +46,10 @@ from twin.writer import Subscribers, Writer
 
 T = TypeVar("T")
 _READERS = 8
+_SHORT = 200
+"""So many rows are decoded on the event loop."""
 _NEVER = 2**31  # so often a statement is seen before the driver prepares it by itself
 _FIRST = datetime.min.replace(tzinfo=UTC)
-_PATIENCE_S = 5.0  # how long a reader waits for a connection
 
 
 class PostgisStore:
@@ -84,6 +87,7 @@ class PostgisStore:
             self._session.connection.close()
             raise
         self._pool = _pool(self._parameters)
+        self._prompt = Prompt(partial(_reader, self._parameters))
         self._writer = Writer(self._session, lambda: self._subscribers.tell(lambda: self._session.seq))
 
     def write(self, work: Callable[[Transaction], T]) -> "Future[T]":
@@ -97,6 +101,14 @@ class PostgisStore:
     def rows(self, query: Query) -> Rows:
         """Answer a query with the same things, undecoded."""
         return Rows(*self._ask(_found, query, to_milliseconds(self._clock()), ROWS))
+
+    async def rows_async(self, query: Query) -> Rows:
+        """Answer as :meth:`rows`; what is a short page without a change of thread."""
+        if is_page(query) and (query.limit or 0) <= _SHORT:
+            page = await self._prompt.run(first(query, to_milliseconds(self._clock()), ROWS))
+            if page is not None:
+                return Rows(*page)
+        return await asyncio.to_thread(self.rows, query)
 
     def columns(
         self,
@@ -264,6 +276,7 @@ class PostgisStore:
         self._writer.close()
         if self._listener is not None:
             self._listener.close()
+        self._prompt.close()
         self._pool.close()
         self._session.connection.close()
 
@@ -299,10 +312,17 @@ def _pool(given: dict[str, Any]) -> ConnectionPool[Connection]:
         check=_look_at,
         min_size=1,
         max_size=_READERS,
-        timeout=_PATIENCE_S,
+        timeout=PATIENCE_S,
         name="store-readers",
         open=True,
     )
+
+
+def _reader(given: dict[str, Any]) -> Connection:
+    """Return a connection like those of the pool."""
+    connection = connect(given)
+    _configure(connection)
+    return connection
 
 
 def _look_at(connection: Connection) -> None:
