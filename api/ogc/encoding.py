@@ -22,7 +22,7 @@ HEIGHTS = f"{_EPSG}5737"
 """Yellow Sea 1985 height, the national height datum."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Raw:
     """A part of a document that is JSON text already."""
 
@@ -85,29 +85,34 @@ def geojson_item(row: Row, crs: str, links: list[dict[str, Any]]) -> bytes:
 
 
 def _row_text(row: Row, shape: str | None) -> str:
-    properties = properties_of_row(row).text
-    return f'{{"type":"Feature","id":{dump(row.id).decode()},"geometry":{shape or "null"},"properties":{properties}}}'
+    own = orjson.dumps(row.id).decode()
+    return f'{{"type":"Feature","id":{own},"geometry":{shape or "null"},"properties":{_properties_text(row)}}}'
 
 
 def properties_of_row(row: Row) -> Raw:
     """Return the properties members of a row, those that :func:`api.geojson.properties_of` gives its feature."""
-    own: dict[str, Any] = orjson.loads(row.attributes)
+    return Raw(_properties_text(row))
+
+
+def _properties_text(row: Row) -> str:
+    layer, _, name, place, parent, storey, z_min_m, z_max_m, stage, source, begin, end, _, attributes, _ = row
     fixed = {
-        "layer": row.layer,
-        "name": row.name,
-        "place": row.place,
-        "parent": row.parent,
-        "storey": row.storey,
-        "z_min_m": row.z_min_m,
-        "z_max_m": row.z_max_m,
-        "stage": row.stage,
-        "source": row.source,
-        "valid_from": _iso(row.valid_from),
-        "valid_to": None if row.valid_to is None else _iso(row.valid_to),
+        "layer": layer,
+        "name": name,
+        "place": place,
+        "parent": parent,
+        "storey": storey,
+        "z_min_m": z_min_m,
+        "z_max_m": z_max_m,
+        "stage": stage,
+        "source": source,
+        "valid_from": _iso(begin),
+        "valid_to": None if end is None else _iso(end),
     }
-    if not own or not _FIXED.isdisjoint(own):
-        return Raw(dump({**json.loads(row.attributes), **fixed}).decode())
-    return Raw(f"{row.attributes[:-1]},{dump(fixed)[1:].decode()}")
+    own: dict[str, Any] = orjson.loads(attributes)
+    if own and _FIXED.isdisjoint(own):
+        return f"{attributes[:-1]},{orjson.dumps(fixed).decode()[1:]}"
+    return dump({**json.loads(attributes), **fixed}).decode()
 
 
 @lru_cache(maxsize=4096)
