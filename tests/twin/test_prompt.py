@@ -141,7 +141,7 @@ def test_who_waits_too_long_for_a_connection_is_told(store, monkeypatch):
     monkeypatch.setattr(prompt, "PATIENCE_S", 0.1)
 
     async def ask():
-        slow = [asyncio.create_task(store._prompt.run(asked("SELECT pg_sleep(30)"))) for _ in range(4)]
+        slow = [asyncio.create_task(store._planned.run(asked("SELECT pg_sleep(30)"))) for _ in range(4)]
         await asyncio.sleep(0)
         with pytest.raises(LifangError, match=r"store\.unreachable"):
             await name_of(store, 5)
@@ -157,8 +157,8 @@ def test_a_page_that_takes_several_statements_is_the_same(store):
     slanting = [shapely.LineString([(119, 30), (120, 29)]) for _ in range(30)]  # their boxes touch what is asked for
     beside = [Feature(layer="building", id=f"A-{n:02}", community="c1", geometry=s) for n, s in enumerate(slanting)]
     store.write(lambda tx: [tx.put(feature) for feature in beside]).result()
-    for side in (0.009, 1.0):
-        box = (120 - side, 30 - side, 120.0055, 30 + side)
+    for side in (0.0009, 0.009, 1.0):
+        box = (120 - side, 30 - side, 120 + side / 10 + 0.0005, 30 + side)
         query = Query(layers=("building",), bbox=box, limit=5, counted=False)
         found = asyncio.run(store.rows_async(query))
         assert found == store.rows(query)

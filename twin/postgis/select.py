@@ -42,7 +42,7 @@ class Statement(NamedTuple):
     """What the server is asked.
 
     Attributes:
-        prepare: Let the plan be made once for all; ``None``: for the values at hand.
+        prepare: One plan is right for all values; ``None``: it is made for those at hand.
     """
 
     sql: str
@@ -140,11 +140,12 @@ def first(query: Query, now: datetime, form: Form[T], statements: int | None = 1
     shapes: list[Any] = []
     more, asked = True, 0
     gathered = yield from _is_gathered(query, limit)
+    once = is_planned_once(query)
     while more and len(found) <= limit:
         if asked == statements:
             return None
         asked += 1
-        rows = yield from _candidates(where, form, after, limit + _SPARE, prepare=_is_by_name(query), gathered=gathered)
+        rows = yield from _candidates(where, form, after, limit + _SPARE, once=once, gathered=gathered)
         geometries = shapely.from_wkb([row[-1] for row in rows])
         meeting = accepted(query, geometries)
         found += [rows[number] for number in meeting]
@@ -159,12 +160,20 @@ _SPARE = 10
 """So many candidates more than a page: their boxes touch what is asked for, which they themselves may not."""
 
 
-def _is_by_name(query: Query) -> bool | None:
-    """Tell whether a query asks for the present of one thing, whose plan is the same for all; ``None`` when not."""
-    if len(query.ids) != 1 or len(query.layers) != 1 or query.filters or query.storeys:
-        return None
-    narrower = (query.bbox, query.area, query.where, query.within, query.z_min_m, query.z_max_m)
-    return True if all(one is None for one in (*narrower, query.at, query.during, query.known_at)) else None
+_SMALL_DEG = 0.002
+"""In a box of two hundred metres there is never much: all of it is found first, then sorted."""
+
+
+def is_planned_once(query: Query) -> bool:
+    """Tell whether a query asks for the present of one thing or of a small box: one plan is right for all of these."""
+    narrower = (query.near, query.area, query.where, query.within, query.z_min_m, query.z_max_m)
+    now = query.at is None and query.during is None and query.known_at is None
+    if len(query.layers) != 1 or query.filters or query.storeys or any(one is not None for one in narrower) or not now:
+        return False
+    if query.bbox is None:
+        return len(query.ids) == 1
+    west, south, east, north = query.bbox
+    return not query.ids and max(east - west, north - south) <= _SMALL_DEG
 
 
 _WIDE_DEG = 0.01
@@ -194,17 +203,21 @@ def _candidates(
     after: tuple[str, str] | None,
     most: int | None,
     *,
-    prepare: bool | None = None,
+    once: bool = False,
     gathered: bool = False,
 ) -> Steps[Rows]:
     behind = "" if after is None else "AND (layer, id) > (%s, %s)"
     columns, chosen = f"fid, {form.columns}", f"{where.sql} {behind}"
     sql = f"SELECT {columns} FROM feature WHERE {chosen} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
-    if gathered:  # OFFSET keeps the planner from walking; what is sorted is slim
+    # OFFSET keeps the planner from walking in the order of ids.
+    if once:
+        held = f"SELECT * FROM feature WHERE {chosen} OFFSET 0"  # noqa: S608
+        sql = f"SELECT {columns} FROM ({held}) AS feature ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
+    elif gathered:  # what is sorted is slim
         held = f"SELECT layer, id, fid FROM feature WHERE {chosen} OFFSET 0"  # noqa: S608
         first = f"SELECT fid FROM ({held}) AS held ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
         sql = f"SELECT {columns} FROM feature WHERE fid = ANY(ARRAY({first})) ORDER BY layer, id, fid"  # noqa: S608
-    return (yield Statement(sql, (*where.values, *(after or ()), most), prepare))
+    return (yield Statement(sql, (*where.values, *(after or ()), most), once or None))
 
 
 def _behind(row: tuple[Any, ...]) -> str:

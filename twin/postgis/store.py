@@ -31,7 +31,7 @@ from twin.postgis.migrations import migrate
 from twin.postgis.names import bearers, identifiers, lookup
 from twin.postgis.prompt import Prompt
 from twin.postgis.rows import COLUMNS, FEATURES, ROWS, descent_of, event_of, feature_of
-from twin.postgis.select import find, first, is_one_statement, is_page, rows
+from twin.postgis.select import find, first, is_one_statement, is_page, is_planned_once, rows
 from twin.postgis.session import PostgisSession
 from twin.postgis.text import PostgisIndex
 from twin.postgis.tile import drawn
@@ -46,6 +46,7 @@ from twin.writer import Subscribers, Writer
 
 T = TypeVar("T")
 _READERS = 8
+_ONCE = "SET plan_cache_mode = force_generic_plan"
 _SHORT = 200
 """So many rows are decoded on the event loop."""
 _NEVER = 2**31  # so often a statement is seen before the driver prepares it by itself
@@ -88,6 +89,7 @@ class PostgisStore:
             raise
         self._pool = _pool(self._parameters)
         self._prompt = Prompt(partial(_reader, self._parameters))
+        self._planned = Prompt(partial(_reader, self._parameters, _ONCE))
         self._writer = Writer(self._session, lambda: self._subscribers.tell(lambda: self._session.seq))
 
     def write(self, work: Callable[[Transaction], T]) -> "Future[T]":
@@ -105,7 +107,8 @@ class PostgisStore:
     async def rows_async(self, query: Query) -> Rows:
         """Answer as :meth:`rows`; what is a short page without a change of thread."""
         if is_page(query) and (query.limit or 0) <= _SHORT:
-            page = await self._prompt.run(first(query, to_milliseconds(self._clock()), ROWS))
+            prompt = self._planned if is_planned_once(query) else self._prompt
+            page = await prompt.run(first(query, to_milliseconds(self._clock()), ROWS))
             if page is not None:
                 return Rows(*page)
         return await asyncio.to_thread(self.rows, query)
@@ -277,6 +280,7 @@ class PostgisStore:
         if self._listener is not None:
             self._listener.close()
         self._prompt.close()
+        self._planned.close()
         self._pool.close()
         self._session.connection.close()
 
@@ -318,10 +322,11 @@ def _pool(given: dict[str, Any]) -> ConnectionPool[Connection]:
     )
 
 
-def _reader(given: dict[str, Any]) -> Connection:
-    """Return a connection like those of the pool."""
+def _reader(given: dict[str, Any], settings: str = "") -> Connection:
+    """Return a connection like those of the pool, with other settings where they are named."""
     connection = connect(given)
     _configure(connection)
+    connection.execute(settings.encode())
     return connection
 
 
