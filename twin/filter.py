@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -43,11 +44,13 @@ class Property:
 
     Attributes:
         column: It is one of :data:`COLUMNS`; else a declared field.
+        indexed: The field is declared so.
     """
 
     name: str
     type: ValueType
     column: bool
+    indexed: bool = dataclass_field(default=False, compare=False, repr=False)
 
 
 RECORDED = Property("recorded_at", "time", column=True)
@@ -115,7 +118,7 @@ Condition = Leaf | Not | Every | Some
 def queryables(layer: Layer) -> Mapping[str, Property]:
     """Return the properties of an open layer that a filter may name: never those that are masked."""
     fields = {
-        field.name: Property(field.name, _TYPES[field.type], column=False)
+        field.name: Property(field.name, _TYPES[field.type], column=False, indexed=field.indexed)
         for field in layer.fields
         if field.grade in ("P0", "P1") and field.type in _TYPES
     }

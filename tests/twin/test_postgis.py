@@ -1,5 +1,6 @@
 """What only the PostGIS store promises: several processes on one database, and what happens when the server is gone."""
 
+import random
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from layers.catalogue import load_catalogue
 from twin.declaration import Catalogue, FieldDeclaration
 from twin.embedded import EmbeddedStore
 from twin.feature import Feature
-from twin.filter import Compare, queryables
+from twin.filter import Compare, Every, IsNull, Not, Property, queryables
 from twin.query import Query
 from twin.series import Series
 from twin.store import Identifier, NewEvent, Reading
@@ -28,7 +29,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'li
 
 from twin.postgis import PostgisStore, migrations
 from twin.postgis.condition import leaf
-from twin.postgis.select import _is_gathered, rows, run
+from twin.postgis.select import _is_gathered, rows, run, where_of
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -607,13 +608,46 @@ def test_a_field_declared_as_indexed_has_an_index_that_filters_use_until_it_is_n
     text, values = leaf(wanted)
     explained = f"EXPLAIN SELECT fid FROM feature WHERE layer = %s AND superseded_at IS NULL AND {text}"
     plan = [line["QUERY PLAN"] for line in rows(store._session.connection, explained, "building", *values)]
-    assert any("by building.main_use" in line for line in plan), plan
+    assert any("by cell building.main_use" in line for line in plan), plan
     store.close()
     PostgisStore(database, indexed).close()
     store = PostgisStore(database, plain)
     sql = "SELECT relname FROM pg_class WHERE relname LIKE 'by %%' AND relnamespace = current_schema()::regnamespace"
     assert store._rows(sql) == []
     store.close()
+
+
+def test_a_value_in_a_box_is_found_by_one_index_and_is_what_brute_force_finds(open_store):
+    store, chance = open_store(), random.Random(5)
+    shapes = []
+    for size in (0.0, 0.0001, 0.0029, 0.003, 0.0031, 0.02):
+        for _ in range(60):
+            west, south = 120 + chance.randrange(80) * 0.00025, 30 + chance.randrange(80) * 0.00025
+            shapes.append(
+                shapely.box(west, south, west + size, south + size / 2) if size else shapely.Point(west, south)
+            )
+    uses = [{"main_use": chance.choice(["office", "school"])} for _ in shapes]
+    houses = [house(f"B-{n:03}", geometry=shapes[n], attributes=uses[n]) for n in range(len(shapes))]
+    put(store, *houses, house("B-X", attributes={"main_use": "office"}))
+    office = Compare(queryables(CATALOGUE["building"])["main_use"], "=", "office")
+    for where in (office, Every((office, Not(IsNull(Property("name", "string", column=True)))))):
+        for _ in range(40):
+            west, south, side = (
+                120 + chance.random() * 0.02,
+                30 + chance.random() * 0.02,
+                0.001 + chance.random() * 0.02,
+            )
+            box = (round(west, 3), round(south, 3), round(west + side, 4), round(south + side / 2, 4))
+            query = Query(layers=("building",), bbox=box, where=where, limit=1000, counted=False)
+            among = [one.id for one in houses if one.attributes["main_use"] == "office" and where is office]
+            wanted = [id_ for id_ in among if shapes[int(id_[2:])].intersects(shapely.box(*box))]
+            assert [one.id for one in store.find(query).features] == wanted
+    few = Query(layers=("building",), bbox=(120.001, 30.001, 120.002, 30.002), where=office, limit=10)
+    where = where_of(few, NOON)
+    connection = store._session.connection
+    connection.execute("SET enable_seqscan = off")  # so few rows are read faster without an index
+    plan = rows(connection, f"EXPLAIN SELECT fid FROM feature WHERE {where.sql}", *where.values)
+    assert any("by cell building.main_use" in line["QUERY PLAN"] for line in plan), plan
 
 
 def test_pages_of_a_wide_box_are_the_same_whether_they_are_gathered_or_walked(open_store):

@@ -1,9 +1,10 @@
-"""Indexes of the fields that layers declare as indexed."""
+"""Indexes of the fields that layers declare as indexed: by value, then by cell of the map."""
 
 from collections.abc import Iterable, Iterator
 
 from twin.declaration import Layer
 from twin.filter import indexed
+from twin.postgis.cells import CELL
 from twin.postgis.condition import value_of
 from twin.postgis.connection import Connection
 
@@ -32,7 +33,7 @@ def index_fields(connection: Connection, layers: Iterable[Layer]) -> None:
 def _wanted(layers: Iterable[Layer]) -> Iterator[tuple[str, str]]:
     """Yield name and statement of each index; both names are of letters, digits and underscores."""
     for layer, named in indexed(layers):
-        name = f"{_OURS}{layer.name}.{named.name}"[:63]
+        name = f"{_OURS}cell {layer.name}.{named.name}"[:63]
         value = value_of(named, f"'{named.name}'")
         believed = f"layer = '{layer.name}' AND superseded_at IS NULL"
-        yield name, f'CREATE INDEX "{name}" ON feature (({value})) WHERE {believed}'
+        yield name, f'CREATE INDEX "{name}" ON feature (({value}), {CELL}) WHERE {believed}'

@@ -15,6 +15,7 @@ from psycopg.rows import DictRow, tuple_row
 
 from twin.answer import Form, Found, Key, accepted, bounds, cursor_of, is_spatial, judge, position, span
 from twin.filter import sql_of
+from twin.postgis.cells import CELL, cells_of
 from twin.postgis.condition import leaf
 from twin.postgis.connection import Connection
 from twin.query import Query
@@ -57,10 +58,15 @@ Steps = Generator[Statement, Rows, T]
 
 @dataclass(slots=True)
 class Where:
-    """Conditions joined by *and*, with their bound values."""
+    """Conditions joined by *and*, with their bound values.
+
+    Attributes:
+        few: What meets them is found by one index, and not much.
+    """
 
     conditions: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
+    few: bool = False
 
     def add(self, condition: str, *values: Any) -> None:
         """Add one that must hold too."""
@@ -139,7 +145,7 @@ def first(query: Query, now: datetime, form: Form[T], statements: int | None = 1
     found: Rows = []
     shapes: list[Any] = []
     more, asked = True, 0
-    gathered = yield from _is_gathered(query, limit)
+    gathered = not where.few and (yield from _is_gathered(query, limit))
     once = is_planned_once(query)
     while more and len(found) <= limit:
         if asked == statements:
@@ -210,7 +216,7 @@ def _candidates(
     columns, chosen = f"fid, {form.columns}", f"{where.sql} {behind}"
     sql = f"SELECT {columns} FROM feature WHERE {chosen} ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
     # OFFSET keeps the planner from walking in the order of ids.
-    if once:
+    if once or where.few:
         held = f"SELECT * FROM feature WHERE {chosen} OFFSET 0"  # noqa: S608
         sql = f"SELECT {columns} FROM ({held}) AS feature ORDER BY layer, id, fid LIMIT %s"  # noqa: S608
     elif gathered:  # what is sorted is slim
@@ -252,10 +258,20 @@ def where_of(query: Query, now: datetime) -> Where:
     if query.where is not None:
         sql, values = sql_of(query.where, leaf)
         where.add(sql, *values)
-    around = bounds(query)
-    if around is not None:
-        where.add("geom && ST_MakeEnvelope(%s, %s, %s, %s, 4326)", *(float(side) for side in around))
+    _around(query, where)
     return where
+
+
+def _around(query: Query, where: Where) -> None:
+    around, cells = bounds(query), cells_of(query)
+    if around is None:
+        return
+    box = "geom && ST_MakeEnvelope(%s, %s, %s, %s, 4326)"
+    if cells is not None:
+        where.few = True
+        where.add(f"{CELL} = ANY(%s::bigint[])", cells)
+        box = f"({box}) IS TRUE"  # so that the planner looks into the one index
+    where.add(box, *(float(side) for side in around))
 
 
 def _which(query: Query, where: Where) -> None:
