@@ -10,7 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from api import geojson
 from api.analysis.meeting import area_around
-from api.analysis.walks import Barriers, nearest_on_foot, walked
+from api.analysis.walks import Barriers, middle_of, nearest_on_foot, starts_of, walked
 from api.exporting import form_named, written
 from api.finding import place_key
 from api.ogc import cql2, encoding
@@ -66,7 +66,9 @@ class Where(_Part):
         default=None, description="longitude, latitude and, if wanted, height in metres; what holds the point"
     )
     near: Near | None = None
-    nearest: Position | None = Field(default=None, description="The limit nearest features")
+    nearest: Position | Annotated[str, Field(max_length=200)] | None = Field(
+        default=None, description="The limit nearest features to a position, or to a place: its code or any other name"
+    )
     by: By = Field(default="line", description="How near: by the straight line, or on foot; then they tell walk_m")
     storeys: list[int] = Field(default=[], max_length=500, description="1 is the ground floor, -1 the first basement")
     z_min_m: Number | None = Field(default=None, description="Only what reaches above this height")
@@ -267,19 +269,29 @@ def _page(seen: View, query: Query, where: Where) -> Page:
     if where.by == "walk":
         return _on_foot(seen, query, where.nearest)
     access = seen.here.access
-    return access.find(query) if where.nearest is None else access.nearest(query, *where.nearest, query.limit or 1)
+    if where.nearest is None:
+        return access.find(query)
+    return access.nearest(query, *_middle(seen, where.nearest), query.limit or 1)
 
 
-def _on_foot(seen: View, query: Query, begin: Position | None) -> Page:
+def _middle(seen: View, begin: Position | str) -> Position:
+    return middle_of(seen, begin, "nearest") if isinstance(begin, str) else begin
+
+
+def _on_foot(seen: View, query: Query, begin: Position | str | None) -> Page:
     """Return the nearest by walking distance, each with ``walk_m`` and ``walk_s`` beside its attributes.
 
     Raises:
-        BadInput: ``query.walk_from`` without a position, ``query.walk_then`` at another moment, ``network.empty``.
-        NotFound: ``network.no_access``.
+        BadInput: ``query.walk_from`` without a start, ``query.walk_then`` at another moment, ``network.empty``,
+            ``place.no_geometry``.
+        NotFound: ``network.no_access``, ``place.unknown``.
     """
     if begin is None:
         raise BadInput(
-            "query.walk_from", "by=walk needs a position to walk from.", "Give nearest as well.", parameter="by"
+            "query.walk_from",
+            "by=walk needs a position or a place to walk from.",
+            "Give nearest as well.",
+            parameter="by",
         )
     if not seen.is_now:
         raise BadInput(
@@ -288,7 +300,9 @@ def _on_foot(seen: View, query: Query, begin: Position | None) -> Page:
             "Leave at and known_at out, or use by=line.",
             parameter="by",
         )
-    found = nearest_on_foot(seen, seen.here.ways.now(), query, [Start(begin, indoors=False)], begin, Barriers())
+    network = seen.here.ways.now()
+    starts = starts_of(seen, network, begin) if isinstance(begin, str) else [Start(begin, indoors=False)]
+    found = nearest_on_foot(seen, network, query, starts, _middle(seen, begin), Barriers())
     features = tuple(replace(thing, attributes={**thing.attributes, **walked(length_m)}) for thing, length_m in found)
     return Page(features, len(features), None)
 

@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from api.finding import find_place
 from api.parameters import numbers
 from api.view import View
-from gis.errors import NotFound
+from gis.errors import BadInput, NotFound
 from gis.local import buffer_m, distance_m
 from gis.network import PACE_M_PER_S, Position, Route
 from twin.asker import still_asked
@@ -53,6 +53,23 @@ def starts_of(seen: View, network: Walking, text: str) -> list[Start]:
         lon, lat = numbers(text, ("longitude", "latitude"), "position")
         return [Start((lon, lat), indoors=False)]
     return network.starts(find_place(seen, text))
+
+
+def middle_of(seen: View, text: str, parameter: str) -> Position:
+    """Return the position a person, a place or a click is at.
+
+    Raises:
+        NotFound: ``place.unknown``.
+        BadInput: ``place.no_geometry``.
+    """
+    if is_position(text):
+        lon, lat = numbers(text, ("longitude", "latitude"), parameter)
+        return lon, lat
+    found = find_place(seen, text)
+    at = position_of(found)
+    if at is None:
+        raise BadInput("place.no_geometry", f"Nobody knows where {found.id} lies.", "Import its outline.", id=found.id)
+    return at
 
 
 def barriers_of(seen: View, closed: Sequence[str], area: BaseGeometry | None, places: Sequence[str]) -> Barriers:

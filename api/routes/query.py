@@ -45,7 +45,9 @@ def query(
         str | None, Parameter(description="longitude,latitude[,height in metres]; what holds the point.")
     ] = None,
     near: Annotated[str | None, Parameter(description="longitude,latitude,radius in metres; nearest first.")] = None,
-    nearest: Annotated[str | None, Parameter(description="longitude,latitude: the limit nearest features.")] = None,
+    nearest: Annotated[
+        str | None, Parameter(description="longitude,latitude, or the code of a place: the limit nearest features.")
+    ] = None,
     by: Annotated[By, Parameter(description="How near `nearest` is: by the straight line, or on foot.")] = "line",
     storeys: Annotated[
         str | None, Parameter(description="Storey numbers: 1 is the ground floor, -1 the first basement.")
@@ -69,7 +71,7 @@ def query(
         "area": area,
         "point": None if point is None else position(point, "point"),
         "near": None if near is None else _near(near),
-        "nearest": None if nearest is None else position(nearest, "nearest")[:2],
+        "nearest": None if nearest is None else _start(nearest),
         "by": by,
         "storeys": integers(storeys, "storeys"),
         "z_min_m": z_min,
@@ -131,6 +133,11 @@ def _told(found: Aggregation, by: str) -> dict[str, Any]:
 def _cell(key: str) -> Any:
     ring = [(lon, lat) for lat, lon in h3.cell_to_boundary(key)]
     return shapely.geometry.mapping(shapely.Polygon(ring))
+
+
+def _start(text: str) -> Any:
+    """Return a position, or the name of a place, in which there is neither comma nor point."""
+    return position(text, "nearest")[:2] if {",", "."} & set(text) else text
 
 
 def _near(text: str) -> dict[str, Any]:

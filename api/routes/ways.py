@@ -13,7 +13,7 @@ from api.analysis.walks import (
     Barriers,
     Found,
     barriers_of,
-    is_position,
+    middle_of,
     nearest_on_foot,
     position_of,
     shortest,
@@ -22,7 +22,6 @@ from api.analysis.walks import (
 )
 from api.answers import tells
 from api.answers.ways import Connectivity, Evacuation, Isochrones, NearThings, RouteFound
-from api.finding import find_place
 from api.parameters import numbers, pairs, polygon, words
 from api.view import Present, View
 from gis.errors import BadInput
@@ -125,7 +124,7 @@ def nearest(
 ) -> dict[str, Any]:
     """Return the nearest cameras, hydrants, shelters … of a position or place, with distance and bearing."""
     question = seen.query(layer, filters=pairs(filter, "filter"))
-    begin = _middle(seen, start, "from")
+    begin = middle_of(seen, start, "from")
     if by == "line":
         things = seen.here.access.nearest(question, *begin, count).features
         return {"by": by, "results": [_near(thing, begin, None) for thing in things]}
@@ -142,7 +141,7 @@ def evacuation(
     Lifts are never part of it. ``route`` is null when there is no safe way; ``reason`` says what stands against it.
     """
     barriers = barriers_of(seen, words(closed), polygon(avoid, "avoid"), words(avoid_places))
-    begin = _middle(seen, code, "code")
+    begin = middle_of(seen, code, "code")
     found = _nearest_on_foot(seen, seen.query(SHELTER), code, begin, 1, barriers)
     if not found:
         return {"shelter": None, **_no_way("没有可安全到达的避难场所", "No shelter can be reached safely")}
@@ -209,18 +208,6 @@ def _minutes(text: str) -> list[float]:
             parameter="minutes",
         )
     return limits
-
-
-def _middle(seen: View, text: str, parameter: str) -> Position:
-    """Return the position a person, a place or a click is at."""
-    if is_position(text):
-        lon, lat = numbers(text, ("longitude", "latitude"), parameter)
-        return lon, lat
-    found = find_place(seen, text)
-    at = position_of(found)
-    if at is None:
-        raise BadInput("place.no_geometry", f"Nobody knows where {found.id} lies.", "Import its outline.", id=found.id)
-    return at
 
 
 def _nearest_on_foot(

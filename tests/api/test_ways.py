@@ -144,9 +144,23 @@ def test_the_one_question_asks_for_the_nearest_on_foot_too(town):
     assert [one["id"] for one in near + foot] == ["near", "inside"]
 
 
+@pytest.mark.parametrize("by", ["walk", "line"])
+def test_the_one_question_asks_from_a_place_what_is_nearest_to_it(town, by):
+    for place in (FLAT, HOUSE):
+        told = get(town, "/v1/nearest", layer="hydrant", from_=place, by=by, count=3)["results"]
+        answer = get(town, "/v1/query", layers="hydrant", nearest=place, by=by, limit=3)["features"]
+        assert [one["id"] for one in answer] == [one["id"] for one in told]
+        assert [one["properties"].get("walk_m") for one in answer] == [one.get("walk_m") for one in told]
+        where = {"nearest": place, "by": by}
+        asked = town.client.post("/v1/query", json={"layers": ["hydrant"], "where": where, "limit": 3})
+        assert asked.json()["features"] == answer
+
+
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
+        ({"by": "walk", "nearest": "N51H0429799999-0"}, "place.unknown"),
+        ({"nearest": "120.1,north"}, "request.parameter"),
         ({"by": "walk"}, "query.walk_from"),
         ({"by": "walk", "nearest": text(0, 0), "at": "2026-01-01T00:00:00Z"}, "query.walk_then"),
         ({"by": "walk", "nearest": text(0, 50_000)}, "network.no_access"),
