@@ -28,10 +28,10 @@ class Names(Protocol):
         """Return those of these names that are believed, in no order."""
 
     def retire(self, keys: Sequence[NameKey]) -> None:
-        """Believe names until now and no longer; what this transaction itself recorded is gone."""
+        """Believe names until now and no longer; what this transaction itself recorded was never believed."""
 
-    def recorded(self, moment: datetime) -> Sequence[Identifier]:
-        """Return the names recorded at this moment."""
+    def left(self, moment: datetime) -> Sequence[tuple[Identifier, bool]]:
+        """Return the names that the transaction of this moment left as believed, and whether they still stand so."""
 
     def superseded(self, moment: datetime) -> Sequence[Identifier]:
         """Return the names that were believed until this moment."""
@@ -59,10 +59,13 @@ def reversal(names: Names, moment: datetime) -> Reversal:
     Raises:
         Conflict: ``import.changed_since`` when what is believed now of its names is not what it left.
     """
-    before, after = _by_key(names.superseded(moment)), _by_key(names.recorded(moment))
+    left = names.left(moment)
+    before, after = _by_key(names.superseded(moment)), _by_key(one for one, _ in left)
+    stands = {_key(one) for one, standing in left if standing}
     changed = [key for key in before | after if before.get(key) != after.get(key)]
-    now = _by_key(names.believed(changed))
-    later = [key for key in changed if now.get(key) != after.get(key)]
+    asked = [key for key in changed if key not in stands]
+    now = _by_key(names.believed(asked))
+    later = [key for key in asked if now.get(key) != after.get(key)]
     if later:
         scheme, value, place = later[0]
         raise Conflict(

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from functools import partial
+from itertools import chain, count
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -82,7 +83,8 @@ def test_where_a_name_is_from_and_since_when_is_kept_with_each_version(store, sa
 
 def test_a_name_said_again_alike_adds_nothing(store, say):
     say(NAME)
-    say(NAME, replace(NAME, valid_from=None), replace(NAME, community="c2"))
+    for again in (NAME, replace(NAME, valid_from=None), replace(NAME, community="c2")):
+        say(again)
     assert (versions(store), store.identifiers("B-0")) == (1, [NAME])
 
 
@@ -146,8 +148,8 @@ NAMES = st.builds(
     valid_from=st.sampled_from([None, *MOMENTS]),
     valid_to=st.sampled_from([None, *MOMENTS]),
 )
-SAYINGS = st.lists(st.lists(NAMES, min_size=1, max_size=3), min_size=1, max_size=2)
-DEEDS = st.lists(SAYINGS | st.integers(0, 9), min_size=1, max_size=8)
+SAYINGS = st.lists(st.lists(NAMES, min_size=1, max_size=3), max_size=2)
+DEEDS = st.lists(st.tuples(SAYINGS, st.none() | st.integers(1, 9)), min_size=1, max_size=8)
 _RUNS = count()
 
 
@@ -157,32 +159,28 @@ class Told:
     def __init__(self, begun):
         self.states, self.moments = [{}], [begun]
 
-    def say(self, moment, sayings):
+    def does(self, moment, names, undone):
+        """Say names and take a deed back, both or neither; tell whether it could be done."""
         state = dict(self.states[-1])
-        for one in (one for names in sayings for one in names):
+        for one in names:
             key = one.scheme, one.value, one.place
             was = state.get(key, one)
             state[key] = replace(one, community=was.community, valid_from=one.valid_from or was.valid_from)
-        self._then(moment, state)
-
-    def undo(self, moment, number):
-        """Take back a deed; tell whether it could be."""
-        before, after, state = self.states[number - 1], self.states[number], self.states[-1]
-        changed = {key for key in before | after if before.get(key) != after.get(key)}
-        possible = all(state.get(key) == after.get(key) for key in changed)
-        if possible:
-            kept = {key: one for key, one in state.items() if key not in changed}
-            self._then(moment, kept | {key: before[key] for key in changed & before.keys()})
-        return possible
+        if undone is not None:
+            before, after = self.states[undone - 1], self.states[undone]
+            for key in before | after:
+                if before.get(key) != after.get(key):
+                    if state.pop(key, None) != after.get(key):
+                        return False
+                    state |= {key: before[key]} if key in before else {}
+        self.states.append(state)
+        self.moments.append(moment)
+        return True
 
     def names(self, at, known_at):
         last = len(self.states) if known_at is None else sum(moment <= known_at for moment in self.moments)
         state = self.states[last - 1] if last else {}
         return [state[key] for key in sorted(state) if at is None or _holds(state[key], at)]
-
-    def _then(self, moment, state):
-        self.states.append(state)
-        self.moments.append(moment)
 
 
 def _holds(name, at):
@@ -197,27 +195,32 @@ def test_whatever_was_said_ended_and_undone_each_moment_is_told_as_it_was_known(
     @given(DEEDS)
     def tells(deeds):
         run, told = next(_RUNS), Told(clock.now)
-        for deed in deeds:
+        for sayings, number in deeds:
             clock.now += HOUR
-            if isinstance(deed, list):
-                sayings = [
-                    [replace(one, value=f"{one.value} {run}", place=f"{one.place} {run}") for one in names]
-                    for names in deed
-                ]
-                store.write(lambda tx, sayings=sayings: [tx.identify_all(names) for names in sayings]).result()
-                told.say(clock.now, sayings)
-            elif 1 <= deed < len(told.states):
-                work = store.write(lambda tx, moment=told.moments[deed]: tx.undo(moment))
-                if told.undo(clock.now, deed):
+            said = [[_in(run, one) for one in names] for names in sayings]
+            undone = number if number is not None and number < len(told.states) else None
+            work = store.write(partial(_do, said, undone and told.moments[undone]))
+            if told.does(clock.now, chain(*said), undone):
+                work.result()
+            else:
+                with pytest.raises(Conflict, match=r"import\.changed_since"):
                     work.result()
-                else:
-                    with pytest.raises(Conflict, match=r"import\.changed_since"):
-                        work.result()
         for known_at in (None, *told.moments, told.moments[-1] - HOUR / 2):
             for at in (None, NOON - HOUR, *MOMENTS):
                 _compare(store, told.names(at, known_at), run, at, known_at)
 
     tells()
+
+
+def _in(run, name):
+    return replace(name, value=f"{name.value} {run}", place=f"{name.place} {run}")
+
+
+def _do(sayings, undone, tx):
+    for names in sayings:
+        tx.identify_all(names)
+    if undone is not None:
+        tx.undo(undone)
 
 
 def _compare(store, names, run, at, known_at):

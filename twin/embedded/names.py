@@ -31,7 +31,9 @@ _BELIEVED = (
     "SELECT identifier.* FROM json_each(?) AS asked CROSS JOIN identifier ON scheme = asked.value ->> 0"
     " AND identifier.value = asked.value ->> 1 AND place = asked.value ->> 2 AND superseded_at IS NULL"
 )
-_RETIRED = "scheme = ? AND value = ? AND place = ? AND superseded_at IS NULL"
+_RETIRE = (
+    "UPDATE identifier SET superseded_at = ? WHERE scheme = ? AND value = ? AND place = ? AND superseded_at IS NULL"
+)
 _LAST = "\U0010ffff"
 
 
@@ -72,22 +74,20 @@ class SqliteNames:
         return [identifier_of(row) for row in self._connection.execute(_BELIEVED, (dump(keys),))]
 
     def retire(self, keys: Sequence[NameKey]) -> None:
-        """Believe names until now and no longer; what this transaction itself recorded is gone."""
-        given = [(self._now, *key) for key in keys]
-        self._connection.executemany(f"DELETE FROM identifier WHERE recorded_at = ? AND {_RETIRED}", given)  # noqa: S608
-        self._connection.executemany(f"UPDATE identifier SET superseded_at = ? WHERE {_RETIRED}", given)  # noqa: S608
+        """Believe names until now and no longer; what this transaction itself recorded was never believed."""
+        self._connection.executemany(_RETIRE, ((self._now, *key) for key in keys))
 
-    def recorded(self, moment: datetime) -> list[Identifier]:
-        """Return the names recorded at this moment."""
-        return self._of("recorded_at", moment)
+    def left(self, moment: datetime) -> list[tuple[Identifier, bool]]:
+        """Return the names that the transaction of this moment left as believed, and whether they still stand so."""
+        return [(identifier_of(row), row["superseded_at"] is None) for row in self._of("recorded_at", moment)]
 
     def superseded(self, moment: datetime) -> list[Identifier]:
         """Return the names that were believed until this moment."""
-        return self._of("superseded_at", moment)
+        return [identifier_of(row) for row in self._of("superseded_at", moment)]
 
-    def _of(self, clock: str, moment: datetime) -> list[Identifier]:
-        sql = f"SELECT * FROM identifier WHERE {clock} = ?"  # noqa: S608
-        return [identifier_of(row) for row in self._connection.execute(sql, (to_text(moment),))]
+    def _of(self, clock: str, moment: datetime) -> sqlite3.Cursor:
+        sql = f"SELECT * FROM identifier WHERE {clock} = ? AND recorded_at IS NOT superseded_at"  # noqa: S608
+        return self._connection.execute(sql, (to_text(moment),))
 
 
 def identifiers(

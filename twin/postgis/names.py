@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from psycopg.rows import DictRow
+
 from twin.names import NameKey
 from twin.postgis.connection import Connection
 from twin.postgis.rows import identifier_of
@@ -37,8 +39,7 @@ _RENEW = (
 )
 _ASKED = "unnest(%s::text[], %s::text[], %s::text[]) AS asked (of_scheme, of_value, of_place)"
 _BELIEVED = "scheme = of_scheme AND value = of_value AND place = of_place AND superseded_at IS NULL"
-_FORGET = f"DELETE FROM identifier USING {_ASKED} WHERE {_BELIEVED} AND recorded_at = %s"  # noqa: S608
-_SUPERSEDE = f"UPDATE identifier SET superseded_at = %s FROM {_ASKED} WHERE {_BELIEVED}"  # noqa: S608
+_RETIRE = f"UPDATE identifier SET superseded_at = %s FROM {_ASKED} WHERE {_BELIEVED}"  # noqa: S608
 _LAST = "\U0010ffff"
 
 
@@ -76,22 +77,21 @@ class PostgisNames:
         return [identifier_of(row) for row in rows(self._connection, sql, *_columns(keys))] if keys else []
 
     def retire(self, keys: Sequence[NameKey]) -> None:
-        """Believe names until now and no longer; what this transaction itself recorded is gone."""
+        """Believe names until now and no longer; what this transaction itself recorded was never believed."""
         if keys:
-            asked = _columns(keys)
-            self._execute(_FORGET, *asked, self._now)
-            self._execute(_SUPERSEDE, self._now, *asked)
+            self._execute(_RETIRE, self._now, *_columns(keys))
 
-    def recorded(self, moment: datetime) -> list[Identifier]:
-        """Return the names recorded at this moment."""
-        return self._of("SELECT * FROM identifier WHERE recorded_at = %s", moment)
+    def left(self, moment: datetime) -> list[tuple[Identifier, bool]]:
+        """Return the names that the transaction of this moment left as believed, and whether they still stand so."""
+        return [(identifier_of(row), row["superseded_at"] is None) for row in self._of("recorded_at", moment)]
 
     def superseded(self, moment: datetime) -> list[Identifier]:
         """Return the names that were believed until this moment."""
-        return self._of("SELECT * FROM identifier WHERE superseded_at = %s", moment)
+        return [identifier_of(row) for row in self._of("superseded_at", moment)]
 
-    def _of(self, sql: str, moment: datetime) -> list[Identifier]:
-        return [identifier_of(row) for row in rows(self._connection, sql, moment)]
+    def _of(self, clock: str, moment: datetime) -> list[DictRow]:
+        sql = f"SELECT * FROM identifier WHERE {clock} = %s AND recorded_at IS DISTINCT FROM superseded_at"  # noqa: S608
+        return rows(self._connection, sql, moment)
 
 
 def _rows_of(names: Sequence[Identifier]) -> list[list[Any]]:
