@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Any
 
 from layers.health import Health, health_of, subjects
@@ -14,7 +15,15 @@ Find = Callable[..., Sequence[Feature]]
 _PLACES = ("building", "unit", "storey", "space")
 
 
-def scores(find: Find, store: Store, community: str | None = None, building: str | None = None) -> list[Health]:
+def scores(
+    find: Find,
+    store: Store,
+    community: str | None = None,
+    building: str | None = None,
+    *,
+    at: datetime | None = None,
+    known_at: datetime | None = None,
+) -> list[Health]:
     """Return the health of buildings, the worst first.
 
     Args:
@@ -22,16 +31,19 @@ def scores(find: Find, store: Store, community: str | None = None, building: str
         store: Knows the identifiers and which devices have reported.
         community: Only its buildings.
         building: Only this one.
+        at: When the buildings bore their names; ``None`` is now. Which devices have reported is told of now.
+        known_at: When it was known so; ``None`` is now.
     """
     places = [place for place in find(*_PLACES, within=building) if community in (None, place.community)]
-    schemes = {place.id: _schemes(store, place.id) for place in places if place.layer == "building"}
+    schemes = {place.id: _schemes(store, place.id, at, known_at) for place in places if place.layer == "building"}
     devices = find("device", within=building) if places else ()
     found = [health_of(subject) for subject in subjects(places, devices, schemes, set(store.heard()))]
     return sorted(found, key=lambda health: (health.score, health.code))
 
 
-def _schemes(store: Store, building: str) -> AbstractSet[str]:
-    return {name.scheme for name in store.identifiers(building) if name.valid_to is None}
+def _schemes(store: Store, building: str, at: datetime | None, known_at: datetime | None) -> AbstractSet[str]:
+    names = store.identifiers(building, at=at, known_at=known_at)
+    return {name.scheme for name in names if at is not None or name.valid_to is None}
 
 
 def summary(found: Sequence[Health]) -> Mapping[str, Any]:

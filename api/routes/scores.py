@@ -20,7 +20,7 @@ router = APIRouter(tags=["places"])
 def health(seen: Seen, code: str) -> dict[str, Any]:
     """Return the health score (0 to 100) of the building that the code names or lies in, each loss with its cure."""
     key = building_of(find_place(seen, code).id)
-    found = scores(seen.find, seen.here.store, building=key)
+    found = scores(seen.find, seen.here.store, building=key, at=seen.at, known_at=seen.known_at)
     if not found:
         raise NotFound(
             "place.unknown", f"There is no building {key!r}.", "Search with /v1/search?q=.", parameter="code"
@@ -35,5 +35,5 @@ def health_scores(
     limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """Return the buildings with their scores and losses, the worst first, and how many there are."""
-    found = scores(seen.find, seen.here.store, community)
+    found = scores(seen.find, seen.here.store, community, at=seen.at, known_at=seen.known_at)
     return {**summary(found), "scores": [one.as_json() for one in found[:limit]]}

@@ -1,5 +1,7 @@
 """Health scores over HTTP and on the command line."""
 
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -54,6 +56,21 @@ def test_a_room_leads_to_the_health_of_its_building_and_each_loss_bears_its_cure
     assert losses["devices_heard"]["things"] == ["D1"]
     assert losses["devices_heard"]["cure"]["zh"]
     assert "official_code" not in losses
+
+
+def test_an_official_code_counts_while_it_was_borne_and_as_it_was_known(estate):
+    key = estate.codes["h"]
+    (name,) = estate.store.identifiers(key)
+    time.sleep(0.01)  # the store's clock has milliseconds
+    before = datetime.now(UTC).isoformat()
+    time.sleep(0.01)
+    estate.store.write(lambda tx: tx.identify(replace(name, valid_to=datetime.now(UTC)))).result()
+
+    def lacks(**when):
+        answer = estate.client.get(f"/v1/places/{key}/health", params=when).json()
+        return "official_code" in [one["check"] for one in answer["losses"]]
+
+    assert (lacks(), lacks(at=before), lacks(known_at=before)) == (True, False, False)
 
 
 def test_the_score_of_yesterday_is_that_of_what_was_known_then(estate):
