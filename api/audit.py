@@ -9,7 +9,7 @@ from fastapi import Query as Parameter
 
 from api.state import Services
 from gis.errors import Forbidden
-from twin.store import NewEvent
+from twin.event import NewEvent
 
 KIND = "access"
 """Kind of the events that tell of a read; they are for auditors and never on the stream."""

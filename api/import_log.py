@@ -5,7 +5,8 @@ from typing import Any
 
 from gis.errors import Conflict, NotFound
 from twin.batch import IMPORT_SOURCE
-from twin.store import Event, NewEvent, Store, Transaction
+from twin.event import Event, NewEvent
+from twin.store import Store, Transaction
 
 _PLACES = frozenset({"building", "unit", "storey", "space", "review"})
 """What any import looks at: buildings are matched with those that stand, records find their place among them."""

@@ -24,7 +24,8 @@ from layers.linkage.engine import Engine
 from layers.linkage.watched import WatchedStore
 from layers.moving.rounds import Patrols
 from layers.observation.decode import Clocks
-from twin.store import Band, Store
+from twin.event import Band
+from twin.store import Store
 
 ALARMS_EVERY_S = 1.0
 PRESENCE_EVERY_S = 15.0

@@ -16,8 +16,9 @@ from layers.alarm.policy import Policy, load_policy
 from layers.device.registry import Registry
 from layers.device.types import DeviceType
 from layers.observation.decode import Clocks, Observation, check, decode
+from twin.event import UNCHANGED, Band, Observed, Reading
 from twin.feature import Feature
-from twin.store import UNCHANGED, Band, Observed, Reading, Store, Transaction
+from twin.store import Store, Transaction
 
 MAX_ITEMS = 10_000
 

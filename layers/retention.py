@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gis.errors import BadInput
 from layers.declaration_file import parse_yaml
+from twin.event import Band, Event, NewEvent
 from twin.query import Query
-from twin.store import Band, Event, NewEvent, Store, Transaction
+from twin.store import Store, Transaction
 
 KIND = "retention"
 _SOURCE = "lifang:retention"

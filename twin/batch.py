@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from twin.difference import Change, change_of
+from twin.event import NewEvent
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import NewEvent, Transaction
+from twin.store import Transaction
 
 IMPORT_SOURCE = "lifang:import"
 """Source of the events that tell of imports; their ``source_seq`` is the batch."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from twin.characters import kept, kept_json
-from twin.store import UNCHANGED, NewEvent, Observed, Reading
+from twin.event import UNCHANGED, NewEvent, Observed, Reading
 
 Key = tuple[str, str, str]
 """Source, the source's own number, community: what makes two messages the same."""

@@ -13,8 +13,9 @@ from api.importing import Importer
 from api.settings import Settings, keys_of
 from layers.device.types import load_device_types
 from twin.declaration import Catalogue
+from twin.event import NewEvent
 from twin.query import Query
-from twin.store import NewEvent, Store
+from twin.store import Store
 
 _STEP_S = 1.0
 _DEVICES = "模拟设备"

@@ -15,11 +15,12 @@ from gis.crs import CRS84, to_crs84
 from gis.errors import BadInput, Conflict, Forbidden, NotFound, Outdated
 from layers.values import typed
 from twin.declaration import FieldDeclaration, Layer
+from twin.event import NewEvent
 from twin.feature import Feature, RecordDraft
 from twin.filter import COLUMNS
 from twin.locate import Locator
 from twin.query import Query, Row
-from twin.store import NewEvent, Transaction
+from twin.store import Transaction
 
 EVENT_SOURCE = "lifang:edit"
 MAX_BYTES = 4_000_000

@@ -13,8 +13,9 @@ from layers.sources.answers import Answered, decode_answer
 from layers.sources.payload import Item, Said
 from layers.sources.rejected import Rejections
 from layers.sources.topics import ANSWERS, DECODERS, STATUS, Template
+from twin.event import NewEvent
 from twin.feature import Feature
-from twin.store import NewEvent, Store
+from twin.store import Store
 
 
 @dataclass(frozen=True, slots=True)

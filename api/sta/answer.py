@@ -11,7 +11,7 @@ from api.sta.evaluate import holds
 from api.sta.model import KINDS, Model, Node
 from api.sta.odata import Options
 from gis.errors import BadInput
-from twin.store import Event
+from twin.event import Event
 
 _IDS = ("id", "@iot.id")
 

@@ -14,8 +14,8 @@ from gis.errors import BadInput, LifangError
 from layers.ingest import Receipt
 from layers.sources.payload import Item, parse
 from layers.sources.sensorthings import decode_arrays, decode_entity
+from twin.event import Event
 from twin.series import Series
-from twin.store import Event
 
 router = APIRouter(prefix="/sta/v1.1", tags=["sensorthings"], route_class=BoundedRoute)
 

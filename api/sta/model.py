@@ -12,8 +12,8 @@ from api.state import Services
 from api.stream.told import PERSONAL
 from layers.device.types import DeviceType, Measure
 from layers.moving.position import PROPERTY
+from twin.event import Event
 from twin.feature import Feature
-from twin.store import Event
 
 HIDDEN = PERSONAL | {PROPERTY}
 """Properties whose readings speak of persons, or of where somebody went: they have no Datastream."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from api.sta.odata import Call, Expression, Options, Path, Value
 from gis.errors import BadInput
+from twin.event import Event
 from twin.series import Series
-from twin.store import Event, Store
+from twin.store import Store
 
 KIND = "observation"
 MOST_READ = 100_000

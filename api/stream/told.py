@@ -10,10 +10,11 @@ import orjson
 from api.stream.filter import Facts, Where, plate_key
 from layers.moving.movers import PERSONAL as PERSONAL_FAMILIES
 from layers.moving.position import PROPERTY
+from twin.event import Event
 from twin.feature import PLACE_LAYERS, Feature
 from twin.query import Query
 from twin.spacecode import building_of
-from twin.store import Event, Store
+from twin.store import Store
 
 OBSERVATIONS = "observations"
 LAYER_OF: Mapping[str, str | None] = {

@@ -13,9 +13,10 @@ from api.webhooks.record import LAYER, Subscription, subscription_of
 from gis.errors import Conflict, NotFound, Unavailable
 from layers.alarm.record import utc
 from layers.device.secrets import derive_key
+from twin.event import NewEvent
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import NewEvent, Store, Transaction
+from twin.store import Store, Transaction
 
 POSITION, DEAD = "subscription_position", "dead_letter"
 

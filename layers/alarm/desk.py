@@ -11,9 +11,10 @@ from layers.alarm.record import alarm_of, feature_of, message_of, named_places, 
 from layers.alarm.rules import Alarm, Cause, Ending, alarm_id, clear, raise_again, raise_new
 from layers.alarm.timers import moved, tick
 from layers.device.types import AlarmType
+from twin.event import NewEvent
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import NewEvent, Transaction
+from twin.store import Transaction
 
 ANNOUNCED, QUIET = "alarm", "alarm_quiet"
 """Kinds of the events that tell of an alarm's new state: to everybody, or only to those who keep count."""

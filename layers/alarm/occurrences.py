@@ -7,8 +7,8 @@ from datetime import datetime
 from statistics import median
 from typing import Any, Literal
 
+from twin.event import Event
 from twin.spacecode import building_of
-from twin.store import Event
 
 By = Literal["type", "severity", "building", "storey", "device", "cause", "day", "hour"]
 

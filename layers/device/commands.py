@@ -17,9 +17,10 @@ from pydantic import BaseModel, Field
 from gis.errors import BadInput, Conflict, NotFound
 from layers.alarm.record import utc
 from layers.device.types import DeviceType
+from twin.event import NewEvent
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import NewEvent, Store, Transaction
+from twin.store import Store, Transaction
 
 LAYER, KIND = "command", "command"
 

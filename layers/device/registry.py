@@ -12,12 +12,13 @@ import shapely
 from gis.errors import BadInput, Conflict, NotFound
 from layers.device.types import DeviceType, with_family
 from layers.following import Standing
+from twin.event import NewEvent
 from twin.feature import Feature, RecordDraft
 from twin.geocode import INSIDE
 from twin.locate import Locator
 from twin.query import Query
 from twin.spacecode import SpaceCode, building_of
-from twin.store import NewEvent, Store, Transaction
+from twin.store import Store, Transaction
 
 KIND = "device"
 """Of the events that tell of a device's new status."""

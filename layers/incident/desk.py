@@ -14,9 +14,10 @@ from layers.incident.record import KIND, LAYER, described, incident_of, message_
 from layers.incident.report import Report, Reported, concealed
 from layers.incident.rules import Entry, Step, applied, begun, next_entry
 from layers.incident.times import awaited
+from twin.event import NewEvent
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import NewEvent, Transaction
+from twin.store import Transaction
 
 REPORTS, FOLLOWS = "incident_report", "incident_follow"
 """Private: who reported what, and which token follows which incident."""

@@ -15,10 +15,11 @@ from layers.incident.report import Report
 from layers.incident.responders import Near, nearest, on_duty
 from layers.incident.rules import NEXT, Step
 from layers.moving.movers import Responder, responders
+from twin.event import NewEvent
 from twin.feature import Feature
 from twin.query import Query
 from twin.spacecode import SpaceCode
-from twin.store import NewEvent, Store, Transaction
+from twin.store import Store, Transaction
 from twin.walking import Start, Walking
 
 CALLS = "incident_call"

@@ -11,9 +11,10 @@ from typing import Any
 from gis.errors import Conflict, NotFound
 from layers.device.types import DeviceType
 from layers.linkage.rules import Rule, Trigger, load_rules, parse_rule
+from twin.event import NewEvent
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import NewEvent, Store, Transaction
+from twin.store import Store, Transaction
 
 LAYER, KIND = "linkage_rule", "linkage_rule"
 

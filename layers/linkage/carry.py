@@ -12,9 +12,9 @@ from layers.linkage.plan import Plan, camera_of
 from layers.linkage.rules import IncidentAction, NotifyAction, Rule
 from layers.linkage.scope import Cause
 from layers.linkage.watched import Watched
+from twin.event import NewEvent
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import NewEvent
 
 WATCH = "linkage_watch"
 FIRED, CAMERA, NOTICE = "linkage", "camera", "notice"

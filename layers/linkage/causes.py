@@ -6,8 +6,8 @@ from typing import Any
 
 from layers.device.types import DeviceType
 from layers.linkage.scope import Cause, Position
+from twin.event import Event, Observed, Reading
 from twin.feature import Feature
-from twin.store import Event, Observed, Reading
 
 
 def alarm_cause(event: Event, moment: str, family: str | None, chain: tuple[str, ...]) -> Cause:

@@ -19,8 +19,9 @@ from layers.linkage.plan import Plan, plan
 from layers.linkage.rules import AlarmTrigger, ReadingTrigger, Rule
 from layers.linkage.scope import Cause, Position, Surroundings
 from layers.linkage.watched import Watched
+from twin.event import Event, Observed, Reading
 from twin.query import Page, Query
-from twin.store import Event, Observed, Reading, Store, Transaction
+from twin.store import Store, Transaction
 
 _LATEST = timedelta(hours=1)
 """A time of day that was missed for longer, because the service stood still, is left out."""

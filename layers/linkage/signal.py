@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from layers.linkage.scope import Cause
-from twin.store import NewEvent, Transaction
+from twin.event import NewEvent
+from twin.store import Transaction
 
 KIND = "signal"
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar, cast
 
-from twin.store import Event, NewEvent, Observed, Reading, Store, Transaction
+from twin.event import Event, NewEvent, Observed, Reading
+from twin.store import Store, Transaction
 
 T = TypeVar("T")
 

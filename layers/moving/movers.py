@@ -11,9 +11,9 @@ from gis.errors import BadInput
 from gis.local import metres_from
 from layers.device.registry import Registry
 from layers.moving.position import PROPERTY, Position, position_of
+from twin.event import Latest
 from twin.feature import Feature
 from twin.query import Page, Query
-from twin.store import Latest
 
 FRESH = timedelta(minutes=5)
 """An older position says where something was, not where it is."""

@@ -11,10 +11,11 @@ from layers.alarm.policy import Policy
 from layers.device.registry import Registry
 from layers.moving.patrol import Round, checkpoints_of, judged
 from layers.moving.position import PROPERTY, Position, position_of
+from twin.event import NewEvent
 from twin.feature import Feature
 from twin.query import Query
 from twin.series import Series
-from twin.store import NewEvent, Store, Transaction
+from twin.store import Store, Transaction
 
 ROUTES, ROUNDS = "patrol_route", "patrol"
 POINT_MISSED, LEFT_AREA = "point_missed", "out_of_area"

@@ -12,7 +12,7 @@ from layers.device.types import DeviceType, Measure
 from layers.moving.position import PROPERTY, position_of
 from layers.observation.units import convert
 from twin.characters import is_odd, is_odd_json
-from twin.store import MOST
+from twin.event import MOST
 
 MAX_TEXT = 4096
 MAX_KEY = 200

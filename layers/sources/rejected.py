@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from gis.errors import LifangError
 from layers.sources.payload import digest
-from twin.store import NewEvent
+from twin.event import NewEvent
 
 KIND = "rejected"
 SOURCE = "lifang:rejected"

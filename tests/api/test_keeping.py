@@ -8,8 +8,8 @@ from api.keeping import Keeping
 from layers.catalogue import load_catalogue
 from layers.retention import shipped
 from twin.embedded import EmbeddedStore
+from twin.event import Reading
 from twin.series import Series
-from twin.store import Reading
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from api.__main__ import main
 from api.live import LiveOptions
 from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore
+from twin.event import Band
 from twin.feature import Feature
-from twin.store import Band
 
 NOON = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 LOCAL = NOON + timedelta(hours=8)

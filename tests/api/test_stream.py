@@ -14,8 +14,8 @@ import shapely
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from twin.event import NewEvent, Reading
 from twin.feature import Feature
-from twin.store import NewEvent, Reading
 
 NOON = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 NEAR, FAR = "N51H0429733232-0", "N51H0429733233-0"

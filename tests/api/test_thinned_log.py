@@ -11,7 +11,7 @@ from api.stream.filter import Filter
 from api.stream.sent import server_sent
 from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore
-from twin.store import NewEvent
+from twin.event import NewEvent
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

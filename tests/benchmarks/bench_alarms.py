@@ -30,9 +30,10 @@ from layers.alarm.board import Wanted
 from layers.catalogue import load_catalogue
 from layers.device.types import load_device_types
 from twin.embedded import EmbeddedStore
+from twin.event import Reading
 from twin.feature import Feature
 from twin.spacecode import SpaceCode
-from twin.store import Reading, Store
+from twin.store import Store
 
 OPEN = int(os.environ.get("LIFANG_BENCH_ALARMS", "50000"))
 DEVICES, PER_HOUSE, FEW, MOVED, ASKED = 2 * OPEN, 100, 500, 200, 300

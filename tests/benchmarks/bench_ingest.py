@@ -24,8 +24,8 @@ from own_postgis import own_postgis
 
 from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore
+from twin.event import Reading
 from twin.feature import Feature
-from twin.store import Reading
 
 DEVICES = 1000
 PER_BATCH = 200

@@ -33,9 +33,10 @@ from layers.catalogue import load_catalogue
 from layers.device.types import load_device_types
 from layers.incident.record import updated as incident_record
 from layers.incident.rules import Incident
+from twin.event import Reading
 from twin.feature import Feature
 from twin.spacecode import GRID_LEVEL
-from twin.store import Identifier, Reading
+from twin.store import Identifier
 
 COMMUNITIES = int(os.environ.get("LIFANG_BENCH_COMMUNITIES", "25"))
 BUILDINGS, STOREYS, PER_STOREY = 40, 10, 10

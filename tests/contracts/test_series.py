@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gis.errors import BadInput
+from twin.event import NewEvent, Reading
 from twin.feature import Feature
 from twin.series import Series, floor
-from twin.store import NewEvent, Reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -9,9 +9,10 @@ import pytest
 import shapely
 
 from gis.errors import BadInput, Conflict
+from twin.event import UNCHANGED, Band, NewEvent, Reading
 from twin.feature import Feature
 from twin.query import Query
-from twin.store import UNCHANGED, Band, Completeness, Descent, Extent, Identifier, NewEvent, Reading
+from twin.store import Completeness, Descent, Extent, Identifier
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

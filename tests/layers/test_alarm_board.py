@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from layers.alarm.board import Board, Wanted
 from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore
-from twin.store import NewEvent
+from twin.event import NewEvent
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ONE, OTHER = "N51H0429733232-0", "N51H0429733233-0"

@@ -8,8 +8,8 @@ import pytest
 from gis.errors import Conflict, NotFound
 from layers.alarm.board import Wanted
 from tests.layers.conftest import BUILDING, NOON
+from twin.event import NewEvent
 from twin.feature import Feature
-from twin.store import NewEvent
 
 FIRE, EBIKE = "S-1:fire_smoke", "E-1:ebike_in_elevator"
 

@@ -10,9 +10,9 @@ from layers.catalogue import load_catalogue
 from layers.ingest import Ingest
 from layers.retention import expire, parse_retention, shipped
 from twin.embedded import EmbeddedStore
+from twin.event import NewEvent, Reading
 from twin.feature import Feature
 from twin.series import Series
-from twin.store import NewEvent, Reading
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -20,10 +20,11 @@ from layers.catalogue import load_catalogue
 from twin.access import Access
 from twin.declaration import Catalogue, FieldDeclaration
 from twin.embedded import EmbeddedStore, migrations
+from twin.event import NewEvent, Reading
 from twin.feature import Feature
 from twin.query import Query
 from twin.series import Series
-from twin.store import Identifier, NewEvent, Reading
+from twin.store import Identifier
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -190,7 +191,8 @@ from pathlib import Path
 from layers.catalogue import load_catalogue
 from twin.embedded import EmbeddedStore, migrations
 from twin.series import Series
-from twin.store import Identifier, NewEvent, Reading
+from twin.event import NewEvent, Reading
+from twin.store import Identifier
 store = EmbeddedStore(Path(sys.argv[1]), load_catalogue())
 for n in range(int(sys.argv[2]), 10**9):
     event = NewEvent(kind="x", community="c", subject="s", source="s", source_seq=str(n), occurred_at=datetime.now(UTC), body={})

@@ -19,11 +19,12 @@ from gis.local import LocalFrame
 from layers.catalogue import load_catalogue
 from twin.declaration import Catalogue, FieldDeclaration
 from twin.embedded import EmbeddedStore
+from twin.event import NewEvent, Reading
 from twin.feature import Feature
 from twin.filter import Compare, Every, IsNull, Not, Property, queryables
 from twin.query import Query
 from twin.series import Series
-from twin.store import Identifier, NewEvent, Reading
+from twin.store import Identifier
 
 pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'lifang[postgis]')")
 
@@ -382,7 +383,7 @@ import sys
 from datetime import UTC, datetime
 from layers.catalogue import load_catalogue
 from twin.postgis import PostgisStore, migrations
-from twin.store import NewEvent
+from twin.event import NewEvent
 store = PostgisStore(sys.argv[1], load_catalogue())
 for n in range(10**9):
     event = NewEvent(kind="x", community="c", subject="s", source="s", source_seq=str(n), occurred_at=datetime.now(UTC), body={})

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from twin.embedded.rows import event_of, to_moment, to_text
+from twin.event import UNCHANGED, Event, NewEvent, Observed, Reading
 from twin.log import Key, Standing, body_of, first_of_each, json_of, key_of, newest_of, observed
-from twin.store import UNCHANGED, Event, NewEvent, Observed, Reading, Swept
+from twin.store import Swept
 from twin.versions import dump, to_milliseconds
 
 _INSERT = "INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?)"

@@ -15,10 +15,11 @@ from shapely.geometry.base import BaseGeometry
 
 from twin.answer import Form
 from twin.embedded.gpkg import decode_geometry, encode_geometries
+from twin.event import Event, Latest
 from twin.feature import Feature
 from twin.query import Row
 from twin.series import Bucket
-from twin.store import Descent, Event, Identifier, Latest
+from twin.store import Descent, Identifier
 from twin.versions import Version, stated
 
 COLUMNS = (

@@ -8,8 +8,8 @@ from typing import Any
 
 from twin.embedded.log import buckets
 from twin.embedded.rows import bucket_of, event_of, latest_of, maybe_text, to_text
+from twin.event import Event, Latest
 from twin.series import Bucket, Series, Step, joined, whole_buckets
-from twin.store import Event, Latest
 
 _STARTS = {
     "minute": "substr(occurred_at, 1, 16) || ':00.000Z'",

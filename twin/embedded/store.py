@@ -38,12 +38,13 @@ from twin.embedded.select import columns, find, sums
 from twin.embedded.session import SqliteSession, translate
 from twin.embedded.text import SqliteIndex
 from twin.embedded.tile import drawn
+from twin.event import Event, Latest
 from twin.feature import Feature
 from twin.past import PastIndex
 from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
-from twin.store import Columns, Completeness, Descent, Event, Extent, Identifier, Latest, Member, Sum, Transaction
+from twin.store import Columns, Completeness, Descent, Extent, Identifier, Member, Sum, Transaction
 from twin.tiles import Shown
 from twin.wording import Wording
 from twin.writer import Subscribers, Writer

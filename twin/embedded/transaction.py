@@ -10,9 +10,10 @@ from twin.embedded import log
 from twin.embedded.names import SqliteNames
 from twin.embedded.rows import COLUMNS, FEATURES, boxes_of, feature_of, maybe_text, rows_of, to_text
 from twin.embedded.select import find
+from twin.event import Event, NewEvent, Observed, Reading
 from twin.feature import Feature
 from twin.query import Page, Query
-from twin.store import Descent, Event, NewEvent, Observed, Reading, Swept
+from twin.store import Descent, Swept
 from twin.versions import Key, Version, Versions, dump, shapes_of
 
 _INSERT = f"INSERT INTO feature (fid, {COLUMNS}) VALUES (?, {', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608

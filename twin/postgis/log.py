@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import cast
 
+from twin.event import UNCHANGED, Event, NewEvent, Observed, Reading
 from twin.log import Key, Standing, body_of, first_of_each, json_of, key_of, newest_of, observed
 from twin.postgis.connection import Connection
 from twin.postgis.rows import event_of
 from twin.postgis.select import rows, tuples
-from twin.store import UNCHANGED, Event, NewEvent, Observed, Reading, Swept
+from twin.store import Swept
 from twin.versions import dump, to_milliseconds
 
 Row = tuple[int, str, str, str, str, str, datetime, str]

@@ -8,10 +8,11 @@ import shapely
 from psycopg.rows import DictRow
 
 from twin.answer import Form, Geometries
+from twin.event import Event, Latest
 from twin.feature import Feature
 from twin.query import Row
 from twin.series import Bucket
-from twin.store import Descent, Event, Identifier, Latest
+from twin.store import Descent, Identifier
 from twin.versions import to_milliseconds
 
 COLUMNS = (

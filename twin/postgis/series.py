@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from twin.event import Event, Latest
 from twin.postgis.connection import Connection
 from twin.postgis.log import buckets
 from twin.postgis.rows import bucket_of, event_of, latest_of, maybe_milliseconds
 from twin.postgis.select import rows, tuples
 from twin.series import Bucket, Series, Step, joined, whole_buckets
-from twin.store import Event, Latest
 from twin.versions import to_milliseconds
 
 _NAME = "(body ->> 'property' COLLATE \"C\")"

@@ -19,6 +19,7 @@ from gis.write.mvt import Drawn
 from twin.answer import Counter, Form, Found, Told
 from twin.asker import still_asked, stoppable
 from twin.declaration import Catalogue
+from twin.event import Event, Latest
 from twin.feature import Feature
 from twin.past import PastIndex
 from twin.postgis import series
@@ -38,7 +39,7 @@ from twin.postgis.tile import drawn
 from twin.query import Page, Query, Rows
 from twin.search import best
 from twin.series import Bucket, Series, Step
-from twin.store import Columns, Completeness, Descent, Event, Extent, Identifier, Latest, Member, Sum, Transaction
+from twin.store import Columns, Completeness, Descent, Extent, Identifier, Member, Sum, Transaction
 from twin.tiles import Shown
 from twin.versions import to_milliseconds
 from twin.wording import Wording

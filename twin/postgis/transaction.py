@@ -8,6 +8,7 @@ import shapely
 from psycopg.rows import DictRow
 
 from twin.declaration import Catalogue
+from twin.event import Event, NewEvent, Observed, Reading
 from twin.feature import Feature
 from twin.postgis import log
 from twin.postgis.connection import Connection
@@ -15,7 +16,7 @@ from twin.postgis.names import PostgisNames
 from twin.postgis.rows import COLUMNS, FEATURES, feature_of, vector
 from twin.postgis.select import find, rows
 from twin.query import Page, Query
-from twin.store import Descent, Event, NewEvent, Observed, Reading, Swept
+from twin.store import Descent, Swept
 from twin.versions import Key, Version, Versions, shapes_of, stated, to_milliseconds
 
 _INSERT = (
