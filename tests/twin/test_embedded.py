@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from queue import Queue
 
 import pyogrio
 import pytest
@@ -184,12 +185,31 @@ def test_commits_of_another_process_wake_subscribers(path):
     theirs.close()
 
 
+def test_what_another_process_committed_before_the_watch_began_wakes_subscribers_too(path, monkeypatch):
+    ours, theirs = EmbeddedStore(path, load_catalogue()), EmbeddedStore(path, load_catalogue())
+    event = NewEvent(kind="x", community="c", subject="s", source="s", source_seq="1", occurred_at=NOON, body={})
+    heard = Queue()
+    watch = EmbeddedStore._watch
+
+    def late(store):
+        theirs.write(lambda tx: tx.append(event)).result()
+        watch(store)
+
+    monkeypatch.setattr(EmbeddedStore, "_watch", late)
+    ours.subscribe(heard.put)
+    assert heard.get(timeout=10) == 1
+    ours.close()
+    theirs.close()
+
+
 _WRITER = """
 import sys
 from datetime import UTC, datetime, timedelta
+from queue import Queue
 from pathlib import Path
+from queue import Queue
 from layers.catalogue import load_catalogue
-from twin.embedded import EmbeddedStore, migrations
+from twin.embedded import EmbeddedStore
 from twin.series import Series
 from twin.event import NewEvent, Reading
 from twin.store import Identifier

@@ -319,6 +319,7 @@ class EmbeddedStore:
         """Wake subscribers when another process has committed to the file."""
         with closing(_connect(f"{self._path.absolute().as_uri()}?mode=ro")) as connection:
             seen = _data_version(connection)
+            self._wake()  # of what was committed since the subscription and before this
             while not self._closed.wait(_POLL_S):
                 version = _data_version(connection)
                 if version != seen:
