@@ -226,13 +226,15 @@ def create_app(  # noqa: PLR0913 - the factory takes every collaborator
         linkage,
     ):
         app.include_router(module.router)
-    app.router.routes[:0] = item_routes.ROUTES  # routes are tried in turn
+    app.router.routes[:0] = (*item_routes.ROUTES, *tile_routes.TILES)  # routes are tried in turn
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:
         return RedirectResponse("cockpit")
 
     panel_app.mount(app, public_origin=public_origin, secret_key=entrance.applications.cockpit_key())
-    app.add_middleware(Shortcut, routes=item_routes.ROUTES, worth_zipping=panel_app.WORTH_ZIPPING)
+    app.add_middleware(
+        Shortcut, routes=item_routes.ROUTES, zipping=tile_routes.TILES, worth_zipping=panel_app.WORTH_ZIPPING
+    )
     app.add_middleware(Gateway, gate=entrance.gate, traffic=entrance.traffic)
     return app

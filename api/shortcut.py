@@ -16,18 +16,20 @@ class Shortcut:
     Args:
         app: What answers everything else, and the same in the same way when it is to be compressed.
         routes: Tried in turn; each takes a request and returns a response.
+        zipping: Routes that compress their answers themselves, tried after those.
         worth_zipping: From so many bytes on, an answer to somebody else would be compressed.
     """
 
-    def __init__(self, app: ASGIApp, routes: Sequence[Route], worth_zipping: int) -> None:
+    def __init__(self, app: ASGIApp, routes: Sequence[Route], zipping: Sequence[Route], worth_zipping: int) -> None:
         self.app = app
-        self.routes = routes
+        self.routes = (*routes, *zipping)
+        self.zipping = zipping
         self.worth_zipping = worth_zipping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         route = self._route(scope) if scope["type"] == "http" else None
-        if route is None or _is_compressed(scope):
+        if route is None or (_is_compressed(scope) and route not in self.zipping):
             await self.app(scope, receive, send)
         else:
             await self._answer(route, Request(scope, receive, send), send)

@@ -1,17 +1,18 @@
 """The routes of OGC API Tiles (20-057): tilesets of each collection and of all, tile matrix sets, TileJSON."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from starlette.routing import Route
 
 from api.ogc import documents, pages
 from api.ogc.answers import PREFIX, base, crumbs, json_answer, layer_named, open_layers, page_answer, wants_html
 from api.ogc.documents import TILEJSON, Document, has_tiles, link
 from api.ogc.question import given
 from api.ogc.tiles import told
-from api.state import Here, Services, services
+from api.state import Here, Services
 from gis.crs import CRS84, Box
 from gis.errors import BadInput, NotFound
 from gis.tilegrid import CRS, MAX_ZOOM, URI, WEB_MERCATOR_QUAD, Tile, definition, limits
@@ -23,32 +24,43 @@ router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 _TILESET_ENCODINGS = ("json", "html", "tilejson")
+_ZIPPED = "-gzip"  # what comes in another form needs another tag (RFC 9110, 8.8.3.3)
 _KINDS = {"polygon": 2, "line": 1, "point": 0}
 _WHOLE_EARTH: Box = (-180.0, -85.0511287798066, 180.0, 85.0511287798066)
 
 
-@router.get("/collections/{collection}/tiles/{matrix_set}/{zoom}/{row}/{column}")
-async def collection_tile(
-    request: Request, collection: str, matrix_set: str, zoom: str, row: str, column: str
-) -> Response:
+async def collection_tile(request: Request) -> Response:
     """Return a tile of a layer."""
     given(request, ("f",))
-    here = await services(request)
-    tile = _tile(matrix_set, zoom, row, column)
-    return await _tile_answer(here, request, [_drawn_layer(here, collection)], tile)
+    here, tile = _here(request), _tile(**_matrix(request))
+    return await _tile_answer(here, request, [_drawn_layer(here, request.path_params["collection"])], tile)
 
 
-@router.get("/tiles/{matrix_set}/{zoom}/{row}/{column}")
-async def dataset_tile(request: Request, matrix_set: str, zoom: str, row: str, column: str) -> Response:
+async def dataset_tile(request: Request) -> Response:
     """Return a tile of several layers: those named, else all that are drawn at its zoom."""
     texts = given(request, ("f", "collections"))
-    here = await services(request)
-    tile = _tile(matrix_set, zoom, row, column)
+    here, tile = _here(request), _tile(**_matrix(request))
     if "collections" in texts:
         layers = [_drawn_layer(here, name) for name in dict.fromkeys(texts["collections"].split(","))]
     else:
-        layers = await run_in_threadpool(_layers_at, here, tile.zoom)
+        layers = await asyncio.to_thread(_layers_at, here, tile.zoom)
     return await _tile_answer(here, request, layers, tile)
+
+
+_PATH = "tiles/{matrix_set}/{zoom}/{row}/{column}"
+TILES = (
+    Route(f"{PREFIX}/collections/{{collection}}/{_PATH}", collection_tile, methods=["GET"]),
+    Route(f"{PREFIX}/{_PATH}", dataset_tile, methods=["GET"]),
+)
+"""Plain routes, to be tried before all others: what FastAPI does for a parameter, they have no use for."""
+
+
+def _here(request: Request) -> Services:
+    return cast("Services", request.app.state.services)
+
+
+def _matrix(request: Request) -> dict[str, str]:
+    return {name: text for name, text in request.path_params.items() if name != "collection"}
 
 
 def _layers_at(here: Services, zoom: int) -> list[Layer]:
@@ -111,18 +123,21 @@ async def _tile_answer(here: Services, request: Request, layers: Sequence[Layer]
     tiles = here.tiles
     version = tiles.known(layers)
     if version is None:
-        version = await run_in_threadpool(tiles.version, layers)
+        version = await asyncio.to_thread(tiles.version, layers)
+    zipped = "gzip" in request.headers.get("accept-encoding", "")
     tag = tiles.tag(layers, version, tile)
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    headers = {"ETag": f'"{tag}{_ZIPPED * zipped}"', "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    drawn = tiles.held(layers, version, tile)
+    drawn = tiles.held(layers, version, tile, zipped=zipped)
     if drawn is None:
-        drawn = await run_in_threadpool(tiles.drawn, layers, version, tile)
+        drawn = await asyncio.to_thread(tiles.drawn, layers, version, tile, zipped=zipped)
     if drawn.dropped:
         headers["Lifang-Tile-Dropped"] = str(drawn.dropped)
     if not drawn.content:
         return Response(status_code=204, headers=headers)
+    if zipped:
+        headers["Content-Encoding"] = "gzip"
     return Response(drawn.content, media_type=mvt.MEDIA_TYPE, headers=headers)
 
 

@@ -1,11 +1,12 @@
 """Vector tiles of the open layers, each drawn once for each state of its layer and kept while there is room."""
 
+import gzip
 import hashlib
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api import VERSION
 from api.ogc.extents import Extents
@@ -25,7 +26,9 @@ PER_TILE = 20_000
 _OVERHEAD_BYTES = 400
 _MOST_SETS = 1000
 
-_Key = tuple[tuple[str, ...], str, Tile]
+_ZIP_LEVEL = 5
+
+_Key = tuple[tuple[str, ...], str, Tile, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,28 +112,40 @@ class Tiles:
         return version
 
     def tag(self, layers: Sequence[Layer], version: str, tile: Tile) -> str:
-        """Return the ETag of a tile: it changes when one of these layers does."""
-        return f'"{_digest(VERSION, version, [self._declared[layer.name] for layer in layers], tile)}"'
+        """Return the ETag of a tile, without its quotes: it changes when one of these layers does."""
+        return _digest(VERSION, version, [self._declared[layer.name] for layer in layers], tile)
 
-    def held(self, layers: Sequence[Layer], version: str, tile: Tile) -> mvt.Drawn | None:
-        """Return a tile of these layers that is in memory."""
-        return self._cache.get((tuple(layer.name for layer in layers), version, tile))
+    def held(self, layers: Sequence[Layer], version: str, tile: Tile, *, zipped: bool = False) -> mvt.Drawn | None:
+        """Return a tile of these layers that is in memory, as :meth:`drawn` would."""
+        return self._cache.get((tuple(layer.name for layer in layers), version, tile, zipped))
 
-    def drawn(self, layers: Sequence[Layer], version: str, tile: Tile) -> mvt.Drawn:
+    def drawn(self, layers: Sequence[Layer], version: str, tile: Tile, *, zipped: bool = False) -> mvt.Drawn:
         """Return a tile of these layers; of several it is joined from those of each, which are kept as well.
+
+        Args:
+            layers: Which.
+            version: What they are now.
+            tile: Which square.
+            zipped: Its content compressed by gzip, once for all who ask for it so.
 
         Raises:
             NotFound: ``tile.too_coarse``.
         """
-        found = self.held(layers, version, tile)
+        found = self.held(layers, version, tile, zipped=zipped)
         if found is None:
-            if len(layers) == 1:
-                self._check_zoom(layers[0], tile)
-                found = self._draw(layers[0], tile)
-            else:
-                found = mvt.joined([self.drawn([layer], self.version([layer]), tile) for layer in layers])
-            self._cache.put((tuple(layer.name for layer in layers), version, tile), found)
+            found = self._zipped(layers, version, tile) if zipped else self._plain(layers, tile)
+            self._cache.put((tuple(layer.name for layer in layers), version, tile, zipped), found)
         return found
+
+    def _zipped(self, layers: Sequence[Layer], version: str, tile: Tile) -> mvt.Drawn:
+        found = self.drawn(layers, version, tile)
+        return replace(found, content=gzip.compress(found.content, _ZIP_LEVEL, mtime=0) if found.content else b"")
+
+    def _plain(self, layers: Sequence[Layer], tile: Tile) -> mvt.Drawn:
+        if len(layers) != 1:
+            return mvt.joined([self.drawn([layer], self.version([layer]), tile) for layer in layers])
+        self._check_zoom(layers[0], tile)
+        return self._draw(layers[0], tile)
 
     def zooms(self, layer: Layer) -> range:
         """Return the zooms at which a layer is drawn."""

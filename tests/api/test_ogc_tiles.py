@@ -127,6 +127,22 @@ def test_an_unchanged_layer_is_not_sent_again_and_a_changed_one_is(serving_on):
         assert len(layers(changed.content)["building"]) == 2
 
 
+def test_a_tile_is_compressed_once_for_whoever_takes_it_so_and_the_same_as_for_others(tiles, monkeypatch):
+    from api.ogc import tiles as module
+
+    plain = get(tiles, path(TILE), headers={"accept-encoding": "identity"})
+    zipped = get(tiles, path(TILE), headers={"accept-encoding": "gzip"})
+    monkeypatch.setattr(module.gzip, "compress", None)
+    again = get(tiles, path(TILE), headers={"accept-encoding": "gzip"})
+    assert plain.content == zipped.content == again.content
+    assert "content-encoding" not in plain.headers
+    assert (zipped.headers["content-encoding"], zipped.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert int(zipped.headers["content-length"]) < len(plain.content) / 2
+    assert plain.headers["etag"] != zipped.headers["etag"] == again.headers["etag"]
+    for one in (plain, zipped):
+        assert get(tiles, path(TILE), headers={"if-none-match": one.headers["etag"]}).status_code == 304
+
+
 def test_a_change_by_this_process_is_known_at_once_and_one_by_another_soon(tmp_path, monkeypatch):
     from api.ogc import tiles as module
     from api.ogc.extents import Extents
