@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -27,6 +28,9 @@ _OVERHEAD_BYTES = 400
 _MOST_SETS = 1000
 
 _ZIP_LEVEL = 5
+_AT_ONCE = (os.cpu_count() or 1) + 2
+"""Draw so many tiles at once: the processors, and two whose turn comes while the service sends. More would all take
+longer, and take the connections of other questions."""
 
 _Key = tuple[tuple[str, ...], str, Tile, bool]
 
@@ -89,6 +93,7 @@ class Tiles:
         self._store = store
         self._extents = extents
         self._cache = Cache(cache_bytes)
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._versions: dict[tuple[str, ...], _Read] = {}
         self._declared = {name: _digest(layer.model_dump_json()) for name, layer in catalogue.items()}
 
@@ -133,7 +138,7 @@ class Tiles:
         """
         found = self.held(layers, version, tile, zipped=zipped)
         if found is None:
-            found = self._zipped(layers, version, tile) if zipped else self._plain(layers, tile)
+            found = self._zipped(layers, version, tile) if zipped else self._plain(layers, version, tile)
             self._cache.put((tuple(layer.name for layer in layers), version, tile, zipped), found)
         return found
 
@@ -141,11 +146,12 @@ class Tiles:
         found = self.drawn(layers, version, tile)
         return replace(found, content=gzip.compress(found.content, _ZIP_LEVEL, mtime=0) if found.content else b"")
 
-    def _plain(self, layers: Sequence[Layer], tile: Tile) -> mvt.Drawn:
+    def _plain(self, layers: Sequence[Layer], version: str, tile: Tile) -> mvt.Drawn:
         if len(layers) != 1:
             return mvt.joined([self.drawn([layer], self.version([layer]), tile) for layer in layers])
         self._check_zoom(layers[0], tile)
-        return self._draw(layers[0], tile)
+        with self._turns:  # whoever waited may find it drawn by who went before
+            return self.held(layers, version, tile) or self._access.tile(layers[0].name, tile)
 
     def zooms(self, layer: Layer) -> range:
         """Return the zooms at which a layer is drawn."""
@@ -162,9 +168,6 @@ class Tiles:
                 f"Use tile matrix {least} or more.",
                 layer=layer.name,
             )
-
-    def _draw(self, layer: Layer, tile: Tile) -> mvt.Drawn:
-        return self._access.tile(layer.name, tile)
 
 
 def told(layer: Layer) -> Iterable[str]:

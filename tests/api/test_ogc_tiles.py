@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -141,6 +144,35 @@ def test_a_tile_is_compressed_once_for_whoever_takes_it_so_and_the_same_as_for_o
     assert plain.headers["etag"] != zipped.headers["etag"] == again.headers["etag"]
     for one in (plain, zipped):
         assert get(tiles, path(TILE), headers={"if-none-match": one.headers["etag"]}).status_code == 304
+
+
+def test_a_tile_that_many_ask_for_at_once_is_drawn_once_or_by_as_many_as_there_are_turns(tiles, monkeypatch):
+    from api.ogc import tiles as module
+
+    tile, drawing, most, total = Tile(18, *_within(TILE)), 0, 0, 0
+    lock, draw = threading.Lock(), module.Access.tile
+
+    def counted(*given):
+        nonlocal drawing, most, total
+        with lock:
+            drawing, total = drawing + 1, total + 1
+            most = max(most, drawing)
+        time.sleep(0.05)
+        try:
+            return draw(*given)
+        finally:
+            with lock:
+                drawing -= 1
+
+    monkeypatch.setattr(module.Access, "tile", counted)
+    with ThreadPoolExecutor(12) as pool:
+        found = {answer.content for answer in pool.map(lambda _: get(tiles, path(tile)), range(12))}
+    assert len(found) == 1
+    assert 1 <= total <= most <= module._AT_ONCE
+
+
+def _within(tile):
+    return tile.row * 2, tile.column * 2
 
 
 def test_a_change_by_this_process_is_known_at_once_and_one_by_another_soon(tmp_path, monkeypatch):
