@@ -1,6 +1,5 @@
 """What every store promises, tried on each of them."""
 
-import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,6 +8,7 @@ import pytest
 import shapely
 
 from gis.errors import BadInput, Conflict
+from tests.loop import run
 from twin.event import UNCHANGED, Band, NewEvent, Reading
 from twin.feature import Feature
 from twin.query import Query
@@ -246,7 +246,7 @@ def test_rows_are_the_features_undecoded(store, asked):
     query = Query(layers=("building",), **asked)
     page, kept = store.find(query), store.rows(query)
     assert (kept.matched, kept.next) == (page.matched, page.next)
-    assert asyncio.run(store.rows_async(query)) == kept
+    assert run(store.rows_async(query)) == kept
     assert len(kept.rows) == len(page.features) > 0
     for row, feature in zip(kept.rows, page.features, strict=True):
         read = row._asdict() | {"attributes": json.loads(row.attributes)}

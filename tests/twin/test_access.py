@@ -1,6 +1,5 @@
 """What may be read, and what only as sums."""
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -8,6 +7,7 @@ import pytest
 import shapely
 
 from gis.errors import BadInput, Forbidden
+from tests.loop import run
 from twin.access import Access
 from twin.declaration import Catalogue, parse_layer
 from twin.embedded import EmbeddedStore
@@ -92,7 +92,7 @@ def test_single_records_about_persons_are_refused(access):
     with pytest.raises(Forbidden, match=r"layer\.aggregate_only"):
         access.rows(Query(layers=("building", "household")))
     with pytest.raises(Forbidden, match=r"layer\.aggregate_only"):
-        asyncio.run(access.rows_async(Query(layers=("building", "household"))))
+        run(access.rows_async(Query(layers=("building", "household"))))
 
 
 def test_personal_fields_and_undeclared_ones_beside_them_do_not_leave(access):
@@ -100,7 +100,7 @@ def test_personal_fields_and_undeclared_ones_beside_them_do_not_leave(access):
     assert told == [{"role": "网格员"}, {"role": LONG}, {"role": 0.1}]
     rows = [row.attributes for row in access.rows(Query(layers=("staff",))).rows]
     assert rows == ['{"role":"网格员"}', f'{{"role":{LONG}}}', '{"role":0.1}']
-    found = asyncio.run(access.rows_async(Query(layers=("staff",)))).rows
+    found = run(access.rows_async(Query(layers=("staff",)))).rows
     assert [row.attributes for row in found] == rows
 
 

@@ -8,6 +8,7 @@ import shapely
 
 from gis.errors import LifangError
 from layers.catalogue import load_catalogue
+from tests.loop import run
 from twin.asker import ASKER, Asker
 from twin.feature import Feature
 from twin.query import Query
@@ -65,7 +66,7 @@ def test_many_questions_at_once_are_answered_over_a_few_connections(store, postg
         names = await asyncio.gather(*(name_of(store, n % 40) for n in range(200)))
         return names, len(of_ours(postgres, "true"))
 
-    names, then = asyncio.run(ask())
+    names, then = run(ask())
     assert names == [f"B-{n % 40:02}" for n in range(200)]
     assert 1 <= then - before <= 4
 
@@ -73,7 +74,7 @@ def test_many_questions_at_once_are_answered_over_a_few_connections(store, postg
 def test_each_event_loop_has_connections_of_its_own_and_those_of_loops_that_ended_are_closed(store, postgres):
     before = len(of_ours(postgres, "true"))
     for number in range(10):
-        assert asyncio.run(name_of(store, number)) == f"B-{number:02}"
+        assert run(name_of(store, number)) == f"B-{number:02}"
     assert len(of_ours(postgres, "true")) <= before + 2
 
 
@@ -85,7 +86,7 @@ def test_an_idle_connection_that_was_lost_is_not_noticed(store, postgres):
         await asyncio.sleep(0.05)  # until the loop has heard of it
         assert await name_of(store, 2) == "B-02"
 
-    asyncio.run(ask())
+    run(ask())
 
 
 def test_a_question_cut_off_in_the_middle_is_told_and_the_next_one_works(store, postgres):
@@ -98,7 +99,7 @@ def test_a_question_cut_off_in_the_middle_is_told_and_the_next_one_works(store, 
             await cut
         assert await name_of(store, 3) == "B-03"
 
-    asyncio.run(ask())
+    run(ask())
 
 
 @pytest.mark.parametrize("way", ["dismissed", "cancelled"])
@@ -122,7 +123,7 @@ def test_a_question_nobody_waits_for_ends_in_the_database_too(store, postgres, w
         ASKER.set(None)
         assert await name_of(store, 4) == "B-04"
 
-    asyncio.run(ask())
+    run(ask())
 
 
 def test_a_refused_statement_is_told_and_its_connection_asks_on(store):
@@ -133,7 +134,7 @@ def test_a_refused_statement_is_told_and_its_connection_asks_on(store):
             await store._prompt.run(asked("SELECT %s::text::int", "x"))
         return before, *await store._prompt.run(asked("SELECT pg_backend_pid()"))
 
-    before, then = asyncio.run(ask())
+    before, then = run(ask())
     assert before == then
 
 
@@ -150,7 +151,7 @@ def test_who_waits_too_long_for_a_connection_is_told(store, monkeypatch):
         await asyncio.gather(*slow, return_exceptions=True)
         assert await name_of(store, 5) == "B-05"
 
-    asyncio.run(ask())
+    run(ask())
 
 
 def test_a_page_that_takes_several_statements_is_the_same(store):
@@ -160,11 +161,11 @@ def test_a_page_that_takes_several_statements_is_the_same(store):
     for side in (0.0009, 0.009, 1.0):
         box = (120 - side, 30 - side, 120 + side / 10 + 0.0005, 30 + side)
         query = Query(layers=("building",), bbox=box, limit=5, counted=False)
-        found = asyncio.run(store.rows_async(query))
+        found = run(store.rows_async(query))
         assert found == store.rows(query)
 
 
 def test_a_closed_store_says_so(store):
     store.close()
     with pytest.raises(LifangError, match=r"store\.closed"):
-        asyncio.run(name_of(store, 6))
+        run(name_of(store, 6))
