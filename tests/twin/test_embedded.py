@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -200,6 +201,22 @@ def test_what_another_process_committed_before_the_watch_began_wakes_subscribers
     assert heard.get(timeout=10) == 1
     ours.close()
     theirs.close()
+
+
+def test_closing_ends_what_other_threads_still_read_before_it_lets_go_of_the_file(path):
+    store = EmbeddedStore(path, load_catalogue())
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(store._rows, endless) for _ in range(4)]
+        deadline = time.monotonic() + 10
+        while store._asking < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        store.close()
+        for one in asked:
+            with pytest.raises(Unavailable, match=r"store\.closed"):
+                one.result(10)
+    with pytest.raises(Unavailable, match=r"store\.closed"):
+        store.find(Query(layers=("building",)))
 
 
 _WRITER = """

@@ -79,6 +79,8 @@ class EmbeddedStore:
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._left = threading.Condition(self._lock)
+        self._asking = 0
         self._subscribers = Subscribers()
         self._counter = Counter()
         self._closed = threading.Event()
@@ -278,6 +280,7 @@ class EmbeddedStore:
         if self._watcher is not None:
             self._watcher.join()
         with self._lock:
+            self._left.wait_for(lambda: not self._asking)  # SQLite may not lose a connection that another thread uses
             for connection in self._readers:
                 connection.close()
             self._readers.clear()
@@ -294,19 +297,36 @@ class EmbeddedStore:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         still_asked()
+        self._enter()
         try:
             yield self._reader()
         except sqlite3.Error as error:
             still_asked()  # then that is why the statement was interrupted
-            raise translate(error) from error
+            raise (_closed_fault() if self._closed.is_set() else translate(error)) from error
+        finally:
+            self._leave()
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._closed.is_set():
+                raise _closed_fault()
+            self._asking += 1
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._asking -= 1
+            if not self._asking:
+                self._left.notify_all()
+
+    def _is_over(self) -> bool:
+        """Tell whether a statement that runs is for nobody."""
+        return self._closed.is_set() or is_dismissed()
 
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None or self._closed.is_set():
-            if self._closed.is_set():
-                raise Unavailable("store.closed", "The store is closed.", "Start the service again.")
+        if connection is None:
             connection = _connect(f"{self._path.absolute().as_uri()}?mode=ro")
-            connection.set_progress_handler(is_dismissed, _STEPS)
+            connection.set_progress_handler(self._is_over, _STEPS)
             self._local.connection = connection
             with self._lock:
                 self._readers.append(connection)
@@ -315,16 +335,23 @@ class EmbeddedStore:
     def _wake(self) -> None:
         self._subscribers.tell(self.last_seq)
 
+    def _wake_unless_closed(self) -> None:
+        try:
+            self._wake()
+        except Unavailable:
+            if not self._closed.is_set():
+                raise
+
     def _watch(self) -> None:
         """Wake subscribers when another process has committed to the file."""
         with closing(_connect(f"{self._path.absolute().as_uri()}?mode=ro")) as connection:
             seen = _data_version(connection)
-            self._wake()  # of what was committed since the subscription and before this
+            self._wake_unless_closed()  # of what was committed since the subscription and before this
             while not self._closed.wait(_POLL_S):
                 version = _data_version(connection)
                 if version != seen:
                     seen = version
-                    self._wake()
+                    self._wake_unless_closed()
 
 
 def _data_version(connection: sqlite3.Connection) -> Any:
@@ -381,3 +408,7 @@ def _open_for_writing(path: Path, catalogue: Catalogue) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _closed_fault() -> Unavailable:
+    return Unavailable("store.closed", "The store is closed.", "Start the service again.")
