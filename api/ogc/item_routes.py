@@ -5,7 +5,7 @@ They are plain routes, to be tried before all others: what FastAPI does for a pa
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 import shapely
@@ -20,7 +20,7 @@ from api.ogc.documents import Document
 from api.ogc.editing import tag_of
 from api.ogc.question import ITEMS, crs, given, hits, items_query, offered_to
 from api.ogc.sorting import find_sorted, orders
-from api.state import Services
+from api.state import Services, services
 from gis.crs import CRS84, offered
 from gis.errors import NotFound
 from twin.declaration import Layer
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 async def items(request: Request) -> Response:
     """Return a page of features."""
-    here, name = _here(request), request.path_params["collection"]
+    here, name = await services(request), request.path_params["collection"]
     layer = layer_named(here, name)
     texts = given(request, (*ITEMS, *queryables(layer)))
     if _is_short(request, texts):
@@ -43,7 +43,7 @@ async def items(request: Request) -> Response:
 
 async def item(request: Request) -> Response:
     """Return one feature as it is now; its ETag names the version."""
-    here, named = _here(request), request.path_params
+    here, named = await services(request), request.path_params
     layer = layer_named(here, named["collection"])
     texts = given(request, ("f", "crs"))
     if _is_short(request, texts):
@@ -53,10 +53,6 @@ async def item(request: Request) -> Response:
 
 _PATH = f"{PREFIX}/collections/{{collection}}/items"
 ROUTES = (Route(_PATH, items, methods=["GET"]), Route(f"{_PATH}/{{feature_id}}", item, methods=["GET"]))
-
-
-def _here(request: Request) -> Services:
-    return cast("Services", request.app.state.services)
 
 
 _LONG = frozenset({"sortby", "filter", "crs", "bbox-crs", "filter-crs"})

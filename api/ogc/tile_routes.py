@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.routing import Route
@@ -12,7 +12,7 @@ from api.ogc.answers import PREFIX, base, crumbs, json_answer, layer_named, open
 from api.ogc.documents import TILEJSON, Document, has_tiles, link
 from api.ogc.question import given
 from api.ogc.tiles import told
-from api.state import Here, Services
+from api.state import Here, Services, services
 from gis.crs import CRS84, Box
 from gis.errors import BadInput, NotFound
 from gis.tilegrid import CRS, MAX_ZOOM, URI, WEB_MERCATOR_QUAD, Tile, definition, limits
@@ -32,14 +32,14 @@ _WHOLE_EARTH: Box = (-180.0, -85.0511287798066, 180.0, 85.0511287798066)
 async def collection_tile(request: Request) -> Response:
     """Return a tile of a layer."""
     given(request, ("f",))
-    here, tile = _here(request), _tile(**_matrix(request))
+    here, tile = await services(request), _tile(**_matrix(request))
     return await _tile_answer(here, request, [_drawn_layer(here, request.path_params["collection"])], tile)
 
 
 async def dataset_tile(request: Request) -> Response:
     """Return a tile of several layers: those named, else all that are drawn at its zoom."""
     texts = given(request, ("f", "collections"))
-    here, tile = _here(request), _tile(**_matrix(request))
+    here, tile = await services(request), _tile(**_matrix(request))
     if "collections" in texts:
         layers = [_drawn_layer(here, name) for name in dict.fromkeys(texts["collections"].split(","))]
     else:
@@ -53,10 +53,6 @@ TILES = (
     Route(f"{PREFIX}/{_PATH}", dataset_tile, methods=["GET"]),
 )
 """Plain routes, to be tried before all others: what FastAPI does for a parameter, they have no use for."""
-
-
-def _here(request: Request) -> Services:
-    return cast("Services", request.app.state.services)
 
 
 def _matrix(request: Request) -> dict[str, str]:
